@@ -1,0 +1,1 @@
+"""Experiments with a known answer, and speed, each beside its reference figure: `python -m benchmarks.NAME`."""

@@ -1,0 +1,195 @@
+"""The generative adversarial network: any objective, any penalty, any pair of networks."""
+
+from functools import partial
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan import objectives, penalties, regularisation
+from kgan.datasets.images import from_uint8, to_uint8
+from kgan.errors import UsageError
+from kgan.models.adversarial import AdversarialModel, draw
+from kgan.networks.blocks import has_batch_normalisation
+from kgan.serving.export import Signature
+
+
+@keras.saving.register_keras_serializable(package="kgan")
+class GAN(AdversarialModel):
+    """A generator that turns noise into samples, and a discriminator that tells them from data.
+
+    Goodfellow et al. 2014, "Generative adversarial nets"; with other objectives and penalties it is LSGAN,
+    WGAN, WGAN-GP, DRAGAN, f-GAN and so on. Called on latents (float32 [N, latent_dim]) it gives samples
+    (float32 [N, ...]; images lie in [-1, 1]) of the generator's moving average, in inference mode. It learns
+    from batches of samples of that kind; labels beside them are ignored.
+
+    Raises:
+        UsageError: when generator and discriminator do not fit each other, or when a discriminator with
+            batch normalisation meets a per-sample penalty.
+    """
+
+    reported: ClassVar[tuple[str, ...]] = ("penalty", "real_score", "fake_score")
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        objective: str | objectives.Objective = "non-saturating",
+        penalty: str | penalties.Penalty | None = None,
+        *,
+        weight_clip: float = 0.0,
+        instance_noise: float = 0.0,
+        instance_noise_updates: int = 10_000,
+        label_flip: float = 0.0,
+        **kwargs,
+    ):
+        """Put the two players together.
+
+        Args:
+            generator: latents [N, latent_dim] -> samples [N, ...].
+            discriminator: samples [N, ...] -> raw scores [N, 1], or [N, h, w, 1] of patches.
+            objective: what the two minimise, by name or as an `Objective`.
+            penalty: what keeps the discriminator smooth, by name or as a penalty; None for nothing.
+            weight_clip: keep each weight of the discriminator within +- this (WGAN); 0 leaves them free.
+            instance_noise: standard deviation of the noise added to what the discriminator sees, at the start;
+                it falls to zero over `instance_noise_updates` (Sønderby 2017).
+            label_flip: the share of real and generated samples whose roles are swapped for the discriminator.
+            kwargs: `critic_steps`, `average_decay`, `seed` of `AdversarialModel`.
+        """
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.objective = objectives.get(objective)
+        self.penalty = penalties.get(penalty)
+        self.weight_clip = weight_clip
+        self.instance_noise = instance_noise
+        self.instance_noise_updates = instance_noise_updates
+        self.label_flip = label_flip
+
+        if generator.output_shape[1:] != discriminator.input_shape[1:]:
+            raise UsageError(
+                f"the generator makes samples of shape {generator.output_shape[1:]} but the discriminator takes "
+                f"{discriminator.input_shape[1:]}: build both for the same shape."
+            )
+        if self.penalty is not None and self.penalty.per_sample and has_batch_normalisation(discriminator):
+            raise UsageError(
+                f"the penalty {penalty!r} is taken sample by sample, which batch normalisation in the discriminator "
+                "mixes up: build the discriminator with 'layer' normalisation or 'none'."
+            )
+        if weight_clip:
+            for variable in discriminator.trainable_variables:
+                variable.constraint = penalties.WeightClip(weight_clip)
+        self.build()
+
+    @property
+    def latent_dim(self) -> int:
+        """The size of the code that the generator starts from."""
+        return self.generator.input_shape[-1]
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether samples are images [H, W, C] rather than points [D]."""
+        return len(self.generator.output_shape) == 4
+
+    def call(self, latents, training: bool = False) -> tf.Tensor:
+        """Samples for these latents, always in inference mode."""
+        return self.inference("generator")(latents, training=False)
+
+    # The game.
+
+    def propose(self, batch, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """As many generated samples as there are real ones."""
+        count = tf.shape(_samples(batch))[0]
+        latents = tf.random.stateless_normal([count, self.latent_dim], draw(seed, 0))
+        network = self.generator if training else self.inference("generator")
+        return network(latents, training=training)
+
+    def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
+        """The objective on a batch of real and generated samples, plus the penalty."""
+        real, fake = _samples(batch), proposal
+        real, fake = self._noisy(real, draw(seed, 1)), self._noisy(fake, draw(seed, 2))
+        # Real and generated go through separately, so that batch statistics stay apart.
+        real_scores = self.discriminator(real, training=training)
+        fake_scores = self.discriminator(fake, training=training)
+        reported = {"real_score": tf.reduce_mean(real_scores), "fake_score": tf.reduce_mean(fake_scores)}
+        if self.label_flip and training:
+            real_scores, fake_scores = regularisation.flip(real_scores, fake_scores, self.label_flip, draw(seed, 3))
+        loss = self.objective.discriminator_loss(real_scores, fake_scores, self.objective.margins(real, fake))
+        penalty = tf.constant(0.0)
+        if self.penalty is not None:
+            penalty = self.penalty(partial(self.discriminator, training=training), real, fake, seed=draw(seed, 4))
+        return loss + penalty, {"penalty": penalty, **reported}
+
+    def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
+        """The objective on generated samples, as the discriminator sees them now."""
+        fake_scores = self.discriminator(self._noisy(proposal, draw(seed, 5)), training=training)
+        return self.objective.generator_loss(fake_scores), {}
+
+    def _noisy(self, samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if not self.instance_noise:
+            return samples
+        stddev = regularisation.noise_stddev(self.updates.value, self.instance_noise, self.instance_noise_updates)
+        return regularisation.instance_noise(samples, stddev, seed)
+
+    # Saving and serving.
+
+    def get_config(self) -> dict:
+        """Everything `from_config` needs to build this game again."""
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "objective": objectives.serialise(self.objective),
+            "penalty": penalties.serialise(self.penalty),
+            "weight_clip": self.weight_clip,
+            "instance_noise": self.instance_noise,
+            "instance_noise_updates": self.instance_noise_updates,
+            "label_flip": self.label_flip,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "GAN":
+        """Build the game that `get_config` described, with fresh weights."""
+        networks = {p: keras.saving.deserialize_keras_object(config[p]) for p in ("generator", "discriminator")}
+        return cls(**{**config, **networks})
+
+    def signatures(self) -> dict[str, Signature]:
+        """What an export of this model answers: `generate`, `decode` and `score`.
+
+        Images are uint8 [N, H, W, C] under the name "images"; other samples float32 [N, D] under "samples".
+        """
+        generator, discriminator = self.inference("generator"), self.discriminator
+        kind = "images" if self.makes_images else "samples"
+        sample = tf.TensorSpec(
+            [None, *generator.output_shape[1:]], tf.uint8 if self.makes_images else tf.float32, name=kind
+        )
+        out, into = (to_uint8, from_uint8) if self.makes_images else (tf.identity, tf.identity)
+
+        def decode(latents):
+            return {kind: out(generator(latents, training=False))}
+
+        def generate(seed, count):
+            return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
+
+        def score(**samples):
+            scores = discriminator(into(samples[kind]), training=False)
+            return {"scores": tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)}
+
+        latents = tf.TensorSpec([None, self.latent_dim], tf.float32, name="latents")
+        return {
+            "generate": Signature(
+                generate,
+                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
+                {"seed": np.int64(0), "count": np.int32(1)},
+            ),
+            "decode": Signature(decode, {"latents": latents}, {"latents": np.zeros([1, self.latent_dim], np.float32)}),
+            "score": Signature(
+                score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
+            ),
+        }
+
+
+def _samples(batch) -> tf.Tensor:
+    """The samples of a batch that may carry labels."""
+    return batch[0] if isinstance(batch, tuple | list) else batch

@@ -1,0 +1,55 @@
+"""The weights of a model's networks as one file: what a fine-tune starts from."""
+
+import os
+
+import h5py
+import keras
+
+from kgan.errors import UsageError
+
+
+def save_networks(model: keras.Model, path: str | os.PathLike) -> None:
+    """Write the weights of every network in ``model`` to ``path`` (``.weights.h5``).
+
+    Optimisers and metrics stay out: they are the state of a run, not of a model, and Adam alone would triple the file.
+    """
+    keras.saving.save_weights(model, path, objects_to_skip=_run_state(model))
+
+
+def load_networks(model: keras.Model, path: str | os.PathLike) -> None:
+    """Give ``model`` the weights that ``save_networks`` wrote to ``path``; its optimisers and metrics stay as they are.
+
+    Raises:
+        UsageError: the file is missing, damaged, or of a model with other networks.
+    """
+    try:
+        with h5py.File(path) as file:
+            arrays = []
+            file.visititems(lambda _, item: arrays.append(item.name) if isinstance(item, h5py.Dataset) else None)
+    except OSError as error:
+        raise UsageError(f"the weights in {str(path)!r} are missing or damaged: export the model again.") from error
+    try:
+        if len(arrays) != len(model.weights):  # Keras passes over what is in the file but not in the model
+            raise ValueError(f"the file holds {len(arrays)} arrays, the model {len(model.weights)}")
+        keras.saving.load_weights(model, path, objects_to_skip=_run_state(model))
+    except (ValueError, KeyError) as error:
+        raise UsageError(
+            f"the weights in {str(path)!r} are of another model: build it with the options that kgan.json beside them "
+            "states."
+        ) from error
+
+
+def _run_state(model: keras.layers.Layer) -> list:
+    """The optimisers and metrics among the attributes of a model and of the models within it."""
+    found, held = [], list(vars(model).values())
+    while held:
+        thing = held.pop()
+        if isinstance(thing, keras.optimizers.Optimizer | keras.metrics.Metric):
+            found.append(thing)
+        elif isinstance(thing, dict):
+            held += thing.values()
+        elif isinstance(thing, list | tuple | set):
+            held += thing
+    for layer in getattr(model, "layers", ()):
+        found += _run_state(layer)
+    return found
