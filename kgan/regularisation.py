@@ -50,8 +50,8 @@ def flip(real_scores, fake_scores, probability, seed):
     real_scores, fake_scores = tf.convert_to_tensor(real_scores), tf.convert_to_tensor(fake_scores)
     if not real_scores.shape.is_compatible_with(fake_scores.shape):
         raise UsageError(
-            f"real scores have shape {tuple(real_scores.shape)} and generated ones {tuple(fake_scores.shape)} but label "
-            "flipping swaps pairs: give it as many of one as of the other."
+            f"real scores have shape {tuple(real_scores.shape)} and generated ones {tuple(fake_scores.shape)} but "
+            "label flipping swaps pairs: give it as many of one as of the other."
         )
     if not 0.0 <= probability <= 1.0:
         raise UsageError(f"the probability of a flipped label is {probability} but must lie in [0, 1]: try 0.05.")

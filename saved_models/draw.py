@@ -30,7 +30,7 @@ def main() -> None:
 
     version = latest_version(options.model)
     if not (version / "saved_model.pb").is_file():
-        parser.error(f"there is no exported model in {str(options.model)!r}: name a directory such as saved_models/digits")
+        parser.error(f"there is no exported model in {str(options.model)!r}: name one such as saved_models/digits")
     model = tf.saved_model.load(str(version))
     if "generate" not in model.signatures:
         parser.error(f"{str(version)!r} cannot generate: its signatures are {', '.join(sorted(model.signatures))}")

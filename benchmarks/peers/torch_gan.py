@@ -15,14 +15,16 @@ github.com/eriklindernoren/PyTorch-GAN at commit 36d3c77 (January 2021), impleme
   from the first of each epoch, with the latents of that critic step.
 
 Their samples are drawn while the generator is in training mode, so with the statistics of the batch of 64: so are
-these. What we do not follow only makes the peer faster, and leaves every gradient as it is: the digits lie in
-memory instead of behind a DataLoader, losses are not printed at every step, and no gradient is computed that is
-thrown away afterwards (theirs also flow into the player who is not moving).
+these. Samples of 32 x 32 are resized to 28 (bilinear, antialiased), which blurs them a little: --reference writes
+held-out digits that went the same way, so that one can tell what that costs.
+
+What we do not follow only makes the peer faster and leaves every gradient as it is: the digits lie in memory instead
+of behind a DataLoader, losses are not printed at every step, and no gradient is computed that is thrown away
+afterwards (theirs also flow into the player who is not moving).
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +32,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from benchmarks.peers.worker import Stopwatch
 
 DIGITS = Path(__file__).parents[2] / "kgan" / "datasets" / "files" / "digits.npz"
 LATENT = 100
@@ -50,27 +54,28 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=10000)
     parser.add_argument("--sampling", choices=("train", "eval"), default="train", help="mode of the generator's "
                         "normalisation when samples are drawn; train is what the peer's scripts do")
+    parser.add_argument("--reference", type=Path, help="also write the held-out digits here after the same resizing as "
+                        "the samples, to tell what the resizing alone costs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--digits", type=Path, default=DIGITS)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    images = torch.from_numpy(np.load(options.digits)["x_train"])[:, None].float()
+    with np.load(options.digits) as digits:
+        images, held_out = (torch.from_numpy(digits[name])[:, None].float() for name in ("x_train", "x_test"))
     if options.model == "wgan_gp":
-        generator, discriminator = dense_generator(), dense_critic()
-        make_step = wgan_gp_step
+        generator, critic = dense_generator(), dense_critic()
+        step = wgan_gp_step(generator, critic)
     else:
-        images = resized(images, 32).round()
-        generator = convolutional_generator(normalise_first=options.model == "dcgan")
-        discriminator = convolutional_discriminator()
-        generator.apply(initialise), discriminator.apply(initialise)
+        images, held_out = resized(images, 32).round(), resized(held_out, 32).round()
+        generator, discriminator = convolutional_pair(options.model)
         loss = F.binary_cross_entropy if options.model == "dcgan" else F.mse_loss
-        if options.model == "dcgan":
-            discriminator.append(nn.Sigmoid())
-        make_step = lambda g, d: alternating_step(g, d, loss)  # noqa: E731
-    report = train(make_step(generator, discriminator), images / 127.5 - 1, options.seconds)
-    np.save(options.out, sample(generator, options.samples, options.sampling))
+        step = alternating_step(generator, discriminator, loss)
+    report = train(step, images / 127.5 - 1, options.seconds)
+    np.save(options.out, as_uint8(sample(generator, options.samples, options.sampling)))
+    if options.reference:
+        np.save(options.reference, as_uint8(held_out))
     print(json.dumps({"model": options.model, "seed": options.seed, "threads": options.threads, **report}))
 
 
@@ -78,18 +83,18 @@ def train(step: Step, images: Tensor, seconds: float) -> dict[str, float]:
     """Call ``step`` on shuffled batches until ``seconds`` have passed; what was done, and the last losses."""
     updates = seen = generator_updates = 0
     losses: dict[str, Tensor] = {}
-    start = time.perf_counter()
+    watch = Stopwatch()
     for real in batches(images, BATCH):
         new = step(real)
         losses |= new
         updates, seen = updates + 1, seen + len(real)
         generator_updates += "generator_loss" in new
-        if time.perf_counter() - start >= seconds:
+        if watch.seconds() >= seconds:
             break
-    wall = time.perf_counter() - start
+    wall, others = watch.seconds(), watch.others()
     last = {name: round(value.item(), 4) for name, value in losses.items()}
     return {"discriminator_updates": updates, "generator_updates": generator_updates, "images_seen": seen,
-            "wall_seconds": round(wall, 2), **last}
+            "wall_seconds": round(wall, 2), "others": others, **last}
 
 
 def batches(images: Tensor, size: int) -> Iterator[Tensor]:
@@ -99,13 +104,17 @@ def batches(images: Tensor, size: int) -> Iterator[Tensor]:
             yield images[rows]
 
 
-def sample(generator: nn.Module, count: int, mode: str) -> np.ndarray:
-    """``count`` images as uint8 [N, 28, 28, 1], drawn in batches of 64; 32 x 32 is resized with antialiasing."""
+def sample(generator: nn.Module, count: int, mode: str) -> Tensor:
+    """``count`` images [N, 1, H, W] with pixels of 0 to 255, drawn in batches of 64."""
     generator.train(mode == "train")
     with torch.no_grad():
         drawn = [generator(torch.randn(BATCH, LATENT)) for _ in range(-(-count // BATCH))]
-    pixels = resized((torch.cat(drawn)[:count] + 1) * 127.5, 28)
-    return pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+    return (torch.cat(drawn)[:count] + 1) * 127.5
+
+
+def as_uint8(pixels: Tensor) -> np.ndarray:
+    """Images [N, 1, H, W] of 0 to 255 as uint8 [N, 28, 28, 1]."""
+    return resized(pixels, 28).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -178,25 +187,25 @@ def adam(network: nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
 
 
-def convolutional_generator(normalise_first: bool) -> nn.Sequential:
-    """Latents [N, 100] to images [N, 1, 32, 32]; ``normalise_first`` is where dcgan and lsgan differ."""
-    return nn.Sequential(
+def convolutional_pair(model: str) -> tuple[nn.Sequential, nn.Sequential]:
+    """Generator of latents [N, 100] to images [N, 1, 32, 32], and discriminator of those to [N, 1], dcgan's or lsgan's.
+
+    The discriminator's output is a probability for dcgan and a raw score for lsgan.
+    """
+    generator = nn.Sequential(
         nn.Linear(LATENT, 128 * 8 * 8), nn.Unflatten(1, (128, 8, 8)),
-        *([nn.BatchNorm2d(128)] if normalise_first else []), nn.Upsample(scale_factor=2),
+        *([nn.BatchNorm2d(128)] if model == "dcgan" else []), nn.Upsample(scale_factor=2),
         nn.Conv2d(128, 128, 3, padding=1), nn.BatchNorm2d(128, eps=0.8), nn.LeakyReLU(0.2, inplace=True),
         nn.Upsample(scale_factor=2),
         nn.Conv2d(128, 64, 3, padding=1), nn.BatchNorm2d(64, eps=0.8), nn.LeakyReLU(0.2, inplace=True),
         nn.Conv2d(64, 1, 3, padding=1), nn.Tanh(),
     )  # fmt: skip
-
-
-def convolutional_discriminator() -> nn.Sequential:
-    """Images [N, 1, 32, 32] to raw scores [N, 1]."""
     layers: list[nn.Module] = []
     for channels, filters in ((1, 16), (16, 32), (32, 64), (64, 128)):
         layers += [nn.Conv2d(channels, filters, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
         layers += [nn.Dropout2d(0.25)] + ([nn.BatchNorm2d(filters, eps=0.8)] if channels > 1 else [])
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 2 * 2, 1))
+    layers += [nn.Flatten(), nn.Linear(128 * 2 * 2, 1)] + ([nn.Sigmoid()] if model == "dcgan" else [])
+    return generator.apply(initialise), nn.Sequential(*layers).apply(initialise)
 
 
 def dense_generator() -> nn.Sequential:

@@ -104,6 +104,11 @@ class AdversarialModel(keras.Model):
         """The network to use outside training: the moving average of this part where one is kept."""
         return getattr(self, f"average_{part}", getattr(self, part))
 
+    def adopt_averages(self) -> None:
+        """Let the networks go on from their moving averages."""
+        for part in self._averaged_parts():
+            getattr(self, part).set_weights(self.inference(part).get_weights())
+
     def compile(self, *, jit_compile: bool = False, steps_per_execution: int = 1, run_eagerly: bool = False, **optimizers):
         """Give each player its optimiser, as `<player>_optimizer=...`; the default is Adam(2e-4, 0.5, 0.999).
 

@@ -1,5 +1,6 @@
 """The generative adversarial network: any objective, any penalty, any pair of networks."""
 
+import dataclasses
 from functools import partial
 from typing import ClassVar
 
@@ -140,8 +141,8 @@ class GAN(AdversarialModel):
             **super().get_config(),
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "objective": objectives.serialise(self.objective),
-            "penalty": penalties.serialise(self.penalty),
+            "objective": _described(self.objective),
+            "penalty": _described(self.penalty),
             "weight_clip": self.weight_clip,
             "instance_noise": self.instance_noise,
             "instance_noise_updates": self.instance_noise_updates,
@@ -151,8 +152,9 @@ class GAN(AdversarialModel):
     @classmethod
     def from_config(cls, config: dict) -> "GAN":
         """Build the game that `get_config` described, with fresh weights."""
-        networks = {p: keras.saving.deserialize_keras_object(config[p]) for p in ("generator", "discriminator")}
-        return cls(**{**config, **networks})
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
+        parts |= {"objective": _rebuilt(objectives, config["objective"]), "penalty": _rebuilt(penalties, config["penalty"])}
+        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """What an export of this model answers: `generate`, `decode` and `score`.
@@ -188,6 +190,15 @@ class GAN(AdversarialModel):
                 score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
             ),
         }
+
+
+def _described(part) -> dict | None:
+    """An objective or a penalty, which are dataclasses, in terms that a saved model can hold."""
+    return part and {"kind": type(part).__name__, "options": dataclasses.asdict(part)}
+
+
+def _rebuilt(room, description: dict | None):
+    return description and getattr(room, description["kind"])(**description["options"])
 
 
 def _samples(batch) -> tf.Tensor:

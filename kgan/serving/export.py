@@ -214,4 +214,4 @@ def _refusal(error: OSError | tf.errors.OpError, directory: Path) -> str | None:
         return f"{where}: it may not be written to; change its permissions or export elsewhere."
     if code in (errno.ENOTDIR, errno.EEXIST):
         return f"{where}: a file is where a directory should be; choose another name."
-    return None
+    return f"{where}: {os.strerror(code)}; export elsewhere." if code else None

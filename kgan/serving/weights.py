@@ -1,6 +1,7 @@
 """The weights of a model's networks as one file: what a fine-tune starts from."""
 
 import os
+from pathlib import Path
 
 import h5py
 import keras
@@ -13,6 +14,10 @@ def save_networks(model: keras.Model, path: str | os.PathLike) -> None:
 
     Optimisers and metrics stay out: they are the state of a run, not of a model, and Adam alone would triple the file.
     """
+    # HDF5 takes the whole process down when the disk fills up under it, so ask for the room first; 4 kB an array is
+    # what its bookkeeping needs at most.
+    room = sum(weight.numpy().nbytes + 4096 for weight in model.weights) + 65536
+    Path(path).write_bytes(bytes(room))
     keras.saving.save_weights(model, path, objects_to_skip=_run_state(model))
 
 

@@ -1,0 +1,84 @@
+"""Images like those of a data set: any objective, penalty and network of the GAN family, on any images."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgan import datasets, pictures
+from kgan.app import App, Caller, TrainOptions, main
+from kgan.datasets.data import Data
+from kgan.errors import UsageError
+from kgan.metrics.features import feature_network
+from kgan.metrics.protocol import Figure, image_figures
+from kgan.models.recipes import GANOptions, build_gan
+from kgan.training.callbacks import diversity
+
+
+@dataclass(kw_only=True)
+class Options(GANOptions, TrainOptions):
+    """Train on images: digits, faces, mnist, fashion_mnist, cifar10, or folder:PATH for your own."""
+
+    size: tuple[int, ...] | None = None
+    """Side of the images, or height and width; left out, the data's own (64 for a folder)."""
+    channels: int | None = None
+    """1 grey, 3 colour, 4 with transparency; left out, the data's own."""
+
+
+class ImageGeneration(App):
+    """Images like those of a data set, by any GAN: DCGAN, LSGAN, WGAN-GP and so on."""
+
+    name = "image_generation"
+    Options = Options
+
+    def data(self, options: Options, split: str) -> Data:
+        """The images, at the size that was asked for."""
+        if options.size and len(options.size) > 2:
+            raise UsageError(f"--size {options.size} has {len(options.size)} numbers: give one side, or height and width.")
+        size = None if options.size is None else options.size * 2 if len(options.size) == 1 else options.size
+        data = datasets.load(options.data, split, size=size, channels=options.channels, strict=options.strict)
+        if len(data.shape) != 3:
+            raise UsageError(f"{options.data!r} is not made of images: use python -m apps.toy_distributions for points.")
+        return data
+
+    def build(self, options: Options, data: Data):
+        """The GAN that the options describe."""
+        return build_gan(options, data.shape, options.updates, options.seed, options.devices.jit)
+
+    def picture(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> np.ndarray:
+        """A grid of samples."""
+        return pictures.grid(model.call("generate", seed=seed, count=count)["images"])
+
+    def figures(
+        self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
+    ) -> list[Figure]:
+        """Distances to held-out images, precision and recall, classes, and how near the training images are."""
+        name = features or ("digits" if options.data in ("digits", "mnist") else "efficientnet-lite0")
+        samples = np.concatenate([
+            model.call("generate", seed=seed + index, count=min(100, count - 100 * index))["images"]
+            for index in range(math.ceil(count / 100))
+        ])
+        return image_figures(
+            samples, data.examples, feature_network(name),
+            reference_name=f"held-out {options.data}", seed=seed, real_labels=data.labels,
+            training=self.data(options, "train").examples[:10_000],
+        )  # fmt: skip
+
+    def health(self, model, options: Options, data: Data) -> dict:
+        """Warn when samples grow alike, or when the discriminator no longer errs."""
+        usual = diversity(data.examples[:256])
+
+        def ratio() -> float:
+            images = model.signatures()["decode"].function(_latents(model))["images"]
+            return diversity(images.numpy()) / usual
+
+        judged = options.objective in ("minimax", "non-saturating", "least-squares", "hinge", "dcgan", "lsgan", "sngan")
+        return {"saturated_loss": 0.01 if judged else None, "diversity": ratio if usual > 0 else None}
+
+
+def _latents(model) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(64, model.latent_dim)).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main(ImageGeneration())

@@ -1,0 +1,426 @@
+"""How every app works, written once: train, sample, evaluate and export from the command line.
+
+An app says what its data, model, picture and figures are (`App`); `main` gives it the verbs, the run directory,
+exact resume, fine-tuning and errors in one sentence. Whatever looks at a model does so through its exported
+signatures, so that pictures and figures of a run are made by the very functions that will be served.
+"""
+
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from PIL import Image
+
+from kgan.datasets.data import Data
+from kgan.errors import UsageError
+from kgan.metrics.protocol import Figure
+from kgan.models.adversarial import AdversarialModel
+from kgan.serving import exported
+from kgan.serving.export import export as write_export
+from kgan.serving.weights import load_networks
+from kgan.training import callbacks, checkpoints, devices, run
+from kgan.training.devices import Devices
+
+
+@dataclass(kw_only=True)
+class TrainOptions:
+    """Train a model, go on with a run, or fine-tune an export."""
+
+    data: str = "digits"
+    """Data set: a name, or folder:PATH for your own."""
+    updates: int = 5_000
+    """Updates of the generator, including those of the run that is resumed."""
+    batch_size: int = 64
+    """Real samples for each update of each player, over all devices."""
+    seed: int = 0
+    """Initial weights, order of the data and all noise follow from it."""
+    checkpoint_every: int = 500
+    """Updates between two checkpoints."""
+    log_every: int = 50
+    """Updates between two rows of metrics.csv."""
+    strict: bool = False
+    """Refuse data with damaged files instead of leaving those out."""
+    devices: Annotated[Devices, tyro.conf.arg(name="")] = field(default_factory=Devices)
+    runs: Path = Path("runs")
+    """Where the directory of the run is made."""
+    resume: Path | None = None
+    """Go on exactly with this run; only --updates may be given beside it."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Fine-tune this exported model; what is not given is as it was trained."""
+
+
+NOT_KEPT = {"runs", "resume", "from_"}
+"""Options that say where to work, not what to train."""
+
+
+@dataclass
+class SampleOptions:
+    """Draw a picture of what an exported model makes."""
+
+    model: Path
+    """An exported model, such as saved_models/digits."""
+    count: int = 64
+    """How many samples."""
+    seed: int = 0
+    """The same seed gives the same samples."""
+    out: Path = Path("grid.png")
+    """Where the picture goes."""
+
+
+@dataclass
+class EvaluateOptions:
+    """Measure an exported model against held-out data."""
+
+    model: Path
+    """An exported model, such as saved_models/digits."""
+    data: str | None = None
+    """Data set to compare with; its held-out part is used. Left out: the one it was trained on."""
+    count: int = 10_000
+    """How many samples to draw."""
+    seed: int = 0
+    """Of the samples."""
+    features: str | None = None
+    """Feature network of the distances: digits, efficientnet-lite0 or inception; left out, what fits the images."""
+
+
+@dataclass
+class ExportOptions:
+    """Write the newest checkpoint of a run as a model that serves and fine-tunes."""
+
+    run: Path
+    """A run directory, such as runs/image_generation/2026-01-31_120000."""
+    to: Path
+    """The model's directory; a new version is added to those in it."""
+    count: int = 10_000
+    """Samples for the figures that go into kgan.json; 0 leaves the figures out."""
+
+
+class Caller(Protocol):
+    """Anything that answers a model's signatures: a live model, an export, one day a server."""
+
+    def call(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """The outputs of signature `name`, as arrays."""
+
+
+class Live:
+    """A model in this process, called through the signatures that it would be exported with."""
+
+    def __init__(self, model: AdversarialModel):
+        self._functions = {
+            name: (tf.function(signature.function), signature.inputs)
+            for name, signature in model.signatures().items()
+        }
+
+    def call(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """The outputs of signature `name`, as arrays."""
+        function, specs = self._functions[name]
+        outputs = function(**{key: tf.constant(inputs[key], spec.dtype) for key, spec in specs.items()})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+
+class App:
+    """What one app is about. A subclass sets the attributes and fills in the methods.
+
+    Its docstring's first line is what the list of apps and `--help` say of it.
+    """
+
+    name: str
+    Options: type[TrainOptions] = TrainOptions
+
+    def data(self, options: TrainOptions, split: str) -> Data:
+        """The data to train on ("train") or to judge by ("test")."""
+        raise NotImplementedError
+
+    def build(self, options: TrainOptions, data: Data) -> AdversarialModel:
+        """The model, compiled."""
+        raise NotImplementedError
+
+    def picture(self, model: Caller, options: TrainOptions, count: int = 64, seed: int = 0) -> np.ndarray:
+        """What a person wants to see of the model: uint8 [H, W, 3]."""
+        raise NotImplementedError
+
+    def figures(
+        self, model: Caller, options: TrainOptions, data: Data, count: int, seed: int = 0, features: str | None = None
+    ) -> list[Figure]:
+        """What can be measured of the model against held-out data, each with its protocol."""
+        raise NotImplementedError
+
+    def health(self, model: AdversarialModel, options: TrainOptions, data: Data) -> dict[str, Any]:
+        """Further arguments of the `Health` callback: what to warn of."""
+        return {}
+
+
+# The verbs.
+
+
+def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
+    """Train, resume or fine-tune; leaves a run directory."""
+    if options.resume and options.from_:
+        raise UsageError("give either --resume, to go on with a run, or --from, to begin one from an export, not both.")
+    directory, first, arrays, pretrained = None, 0, None, None
+    if options.resume:
+        directory = Path(options.resume)
+        stored = _stored_options(app, run.read_config(directory), directory)
+        options = _resumed(_parse_again(app, stored, arguments), stored)
+        first, arrays, damaged = checkpoints.latest(directory / "checkpoints")
+        for sentence in damaged:
+            print(f"warning: {sentence}", file=sys.stderr)
+    elif options.from_:
+        pretrained = exported.load(options.from_)
+        options = _parse_again(app, _stored_options(app, pretrained.card, options.from_), arguments)
+    _check(options)
+    if first > options.updates:
+        raise UsageError(
+            f"--updates is {options.updates} but the run is at {first} already: give more, or leave --updates out."
+        )
+
+    strategy = devices.set_up(options.devices, options.seed)
+    chief = devices.is_chief(strategy)
+    data = app.data(options, "train")
+    with strategy.scope() if strategy else nullcontext():
+        model = app.build(options, data)
+        if pretrained:
+            start_from(model, pretrained)
+    if directory is None and chief:
+        directory = run.create(options.runs, app.name)
+    with run.lock(directory) if chief else nullcontext():
+        if chief:
+            run.write_config(directory, {"app": app.name, "options": _kept(options), "from": _text(options.from_)})
+        _fit(app, options, model, data, strategy, directory, first, arrays)
+
+
+def _fit(app, options, model, data, strategy, directory, first, arrays) -> None:
+    chief = devices.is_chief(strategy)
+    stop = callbacks.OrderlyStop()
+    saver = callbacks.Checkpoints(directory or options.runs, first, options.checkpoint_every, arrays, write=chief)
+    beside: list[keras.callbacks.Callback] = [
+        callbacks.Health(first, options.log_every, **app.health(model, options, data))
+    ]
+    if chief:
+        live = Live(model)
+        beside += [
+            callbacks.Progress(first, options.updates, options.log_every),
+            callbacks.Curves(directory, first, options.log_every),
+            callbacks.Pictures(directory, first, options.updates, lambda: app.picture(live, options)),
+        ]
+        print(f"{app.name}: {options.updates - first:,} updates on {options.data}, in {directory}", flush=True)
+    # The checkpoint comes after the row of the curves, which begins new means, and so belongs to what it saves.
+    model.fit(_batches(options, model, data, strategy, first), verbose=0, shuffle=False, callbacks=[*beside, saver, stop])
+
+    if reason := getattr(model, "unhealthy", None):
+        raise UsageError(f"{reason} The run is {directory}.")
+    if not chief:
+        return
+    if saver.update == first:
+        saver.save()
+    this = f"python -m apps.{app.name}"
+    if stop.signal is not None and saver.update < options.updates:
+        print(f"\nstopped and saved at update {saver.update:,}. To go on:\n  {this} train --resume {directory}")
+        sys.exit(128 + stop.signal)
+    pictures = sorted((directory / "samples").glob("*.png"))
+    shown = f"  pictures     {pictures[-1]}, {directory / 'progress.gif'}\n" if pictures else ""
+    print(
+        f"\ndone: {saver.update:,} updates\n{shown}  curves       {directory / 'metrics.csv'} "
+        f"(or: tensorboard --logdir {directory})\nnext:\n"
+        f"  {this} export --run {directory} --to saved_models/my_{app.name}\n"
+        f"  {this} train --resume {directory} --updates {2 * options.updates}"
+    )
+
+
+def _batches(options, model, data, strategy, first):
+    size, steps = options.batch_size * model.critic_steps, options.updates - first
+    if strategy is None:
+        return data.batches(size, first=first, steps=steps, seed=options.seed)
+    replicas = strategy.num_replicas_in_sync
+    if options.batch_size % replicas:
+        raise UsageError(
+            f"--batch-size {options.batch_size} cannot be shared equally by {replicas} devices: give a multiple."
+        )
+
+    def of_this_worker(context):
+        shard = (context.input_pipeline_id, context.num_input_pipelines)
+        here = replicas // context.num_input_pipelines
+        slices = data.batches(size, first=first, steps=steps, seed=options.seed, shard=shard)
+        return slices.map(lambda x: tf.reshape(x, [here, -1, *x.shape[1:]])).unbatch()
+
+    return strategy.distribute_datasets_from_function(of_this_worker)
+
+
+def start_from(model: AdversarialModel, pretrained: exported.Exported) -> None:
+    """Give a new model an export's weights, so that before its first update it is exactly the exported model.
+
+    Training goes on from the moving average, where one is kept, since that is what was exported.
+    """
+    load_networks(model, pretrained.weights)
+    model.adopt_averages()
+    model.updates.assign(0)
+
+
+def sample(app: App, options: SampleOptions) -> None:
+    """Draw samples of an exported model."""
+    if options.count < 1:
+        raise UsageError(f"--count is {options.count}: give at least 1.")
+    model, trained = _open(app, options.model)
+    picture = app.picture(model, trained, options.count, options.seed)
+    _save_picture(picture, options.out)
+    print(f"wrote {options.out}: {options.count} samples of {options.model}, seed {options.seed}")
+
+
+def evaluate(app: App, options: EvaluateOptions) -> None:
+    """Print an exported model's figures."""
+    if options.count < 2:
+        raise UsageError(f"--count is {options.count}: give at least 2 samples to measure.")
+    model, trained = _open(app, options.model)
+    if options.data:
+        trained = dataclasses.replace(trained, data=options.data)
+    data = app.data(trained, "test")
+    for figure in app.figures(model, trained, data, options.count, options.seed, options.features):
+        print(figure)
+
+
+def export(app: App, options: ExportOptions) -> None:
+    """Write a run's newest checkpoint as an exported model."""
+    trained = _stored_options(app, run.read_config(options.run), options.run)
+    update, arrays, damaged = checkpoints.latest(options.run / "checkpoints")
+    for sentence in damaged:
+        print(f"warning: {sentence}", file=sys.stderr)
+    devices.set_up(dataclasses.replace(trained.devices, strategy="one"), trained.seed)
+    data = app.data(trained, "test")
+    model = app.build(trained, data)
+    checkpoints.restore(model.state(), arrays, options.run)
+    figures = app.figures(Live(model), trained, data, options.count) if options.count else []
+    card = {
+        "app": app.name,
+        "options": _kept(trained),
+        "updates": update,
+        "data": {"name": data.name, "shape": list(data.shape), "licence": data.licence},
+        "figures": [dataclasses.asdict(figure) for figure in figures],
+    }
+    version = write_export(model, options.to, card=card)
+    for figure in figures:
+        print(figure)
+    this = f"python -m apps.{app.name}"
+    print(
+        f"exported update {update:,} to {version}\nnext:\n  {this} sample --model {options.to}\n"
+        f"  {this} train --from {options.to} --data folder:my_images"
+    )
+
+
+# The command line.
+
+
+def main(app: App, arguments: Sequence[str] | None = None) -> None:
+    """Run an app's command line; a user's mistake is one sentence and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    verbs = {
+        "train": (_train_type(app), lambda options: train(app, options, arguments[1:])),
+        "sample": (SampleOptions, lambda options: sample(app, options)),
+        "evaluate": (EvaluateOptions, lambda options: evaluate(app, options)),
+        "export": (ExportOptions, lambda options: export(app, options)),
+    }
+    kinds = [Annotated[kind, tyro.conf.subcommand(verb, prefix_name=False)] for verb, (kind, _) in verbs.items()]
+    union = Annotated[_union(kinds), tyro.conf.arg(name="verb")]
+    try:
+        options = tyro.cli(
+            union, args=arguments, prog=f"python -m apps.{app.name}", description=app.__doc__, config=_STYLE
+        )
+        action = next(act for kind, act in verbs.values() if isinstance(options, kind))
+        action(options)
+    except UsageError as error:
+        sys.exit(_say(error))
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        sys.exit(_say(f"{error.filename or 'writing'}: {error.strerror}; make room or permission, and try again."))
+
+
+_STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+
+
+def _say(error: object) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+
+
+def _union(kinds: list) -> Any:
+    from typing import Union
+
+    return Union[tuple(kinds)]  # noqa: UP007
+
+
+def _train_type(app: App) -> type[TrainOptions]:
+    return app.Options
+
+
+def _parse_again(app: App, stored: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
+    """The options on the command line, with the stored ones instead of the defaults."""
+    return tyro.cli(app.Options, args=list(arguments), default=stored, config=_STYLE)
+
+
+def _stored_options(app: App, config: dict, source: Path) -> TrainOptions:
+    """The options that a run or an export was trained with.
+
+    Raises:
+        UsageError: when it belongs to another app or another version of this one.
+    """
+    if config.get("app") != app.name:
+        raise UsageError(
+            f"{source} is of the app {config.get('app')!r}, not {app.name}: use python -m apps.{config.get('app')}."
+        )
+    try:
+        kept = dict(config["options"])
+        kept["devices"] = devices.Devices(**kept["devices"])
+        return app.Options(**kept)
+    except (TypeError, KeyError) as error:
+        raise UsageError(f"the options in {source} are not those of this version of kgan ({error}).") from None
+
+
+def _resumed(options: TrainOptions, stored: TrainOptions) -> TrainOptions:
+    """The options to resume with: as stored, but for the number of updates and the threads."""
+    free = NOT_KEPT | {"updates", "devices"}
+    for one in dataclasses.fields(stored):
+        if one.name not in free and getattr(options, one.name) != getattr(stored, one.name):
+            raise UsageError(
+                f"--{one.name.replace('_', '-')} cannot change in the middle of a run (it is "
+                f"{getattr(stored, one.name)!r}): leave it out, or begin a run of its own with --from an export."
+            )
+    return options
+
+
+def _kept(options: TrainOptions) -> dict:
+    return {name: value for name, value in dataclasses.asdict(options).items() if name not in NOT_KEPT}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _check(options: TrainOptions) -> None:
+    for name, least in {"updates": 0, "batch_size": 1, "checkpoint_every": 1, "log_every": 1}.items():
+        if getattr(options, name) < least:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least {least}.")
+
+
+def _open(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
+    model = exported.load(path)
+    return model, _stored_options(app, model.card, path)
+
+
+def _save_picture(picture: np.ndarray, path: Path) -> None:
+    try:
+        Image.fromarray(picture).save(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write the picture {path} ({error}): give a writable file such as grid.png.") from None

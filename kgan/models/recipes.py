@@ -1,0 +1,197 @@
+"""The options of a GAN as a person gives them, the well-known recipes, and the model that they describe."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import keras
+
+from kgan import networks, objectives, penalties
+from kgan.errors import UsageError, suggestion
+from kgan.models.gan import GAN
+
+PLAIN = {
+    "penalty": "none", "critic_steps": 1, "optimizer": "adam", "generator_learning_rate": 2e-4,
+    "discriminator_learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999, "weight_clip": 0.0,
+    "normalisation": "batch", "discriminator_normalisation": "none", "spectral": False,
+}  # fmt: skip
+"""What a plain objective gets where nothing else is said: DCGAN's settings (Radford 2016)."""
+
+CRITIC = {"objective": "wasserstein", "critic_steps": 5}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "dcgan": PLAIN | {"objective": "non-saturating"},
+    "lsgan": PLAIN | {"objective": "least-squares"},
+    "wgan": PLAIN | CRITIC | {
+        "weight_clip": 0.01, "optimizer": "rmsprop",
+        "generator_learning_rate": 5e-5, "discriminator_learning_rate": 5e-5,
+    },
+    "wgan-gp": PLAIN | CRITIC | {
+        "penalty": "gradient-penalty", "generator_learning_rate": 1e-4, "discriminator_learning_rate": 1e-4,
+        "beta_1": 0.0, "beta_2": 0.9,
+    },
+    "dragan": PLAIN | {"objective": "non-saturating", "penalty": "dragan"},
+    "r1gan": PLAIN | {"objective": "non-saturating", "penalty": "r1", "beta_1": 0.0, "beta_2": 0.99},
+    "sngan": PLAIN | {"objective": "hinge", "spectral": True, "beta_1": 0.0, "beta_2": 0.9},
+}  # fmt: skip
+"""Objective, penalty, optimiser and normalisation as the papers combine them, by the name of the whole."""
+
+
+@dataclass
+class GANOptions:
+    """What is trained. Whatever is left out is as the objective's recipe has it."""
+
+    objective: str = "wgan-gp"
+    """A recipe (dcgan, lsgan, wgan, wgan-gp, dragan, r1gan, sngan) or any objective: minimax, non-saturating,
+    least-squares, wasserstein, hinge, loss-sensitive, kl, reverse-kl, pearson, squared-hellinger, jensen-shannon,
+    jeffreys, total-variation."""
+    penalty: str | None = None
+    """gradient-penalty, one-sided-gradient-penalty, r1, r2, dragan, zero-centred, or none."""
+    penalty_weight: float | None = None
+    """Its weight; left out, the paper's."""
+    critic_steps: int | None = None
+    """Updates of the discriminator, each on fresh data, for one of the generator."""
+    network: str = "dcgan"
+    """dcgan, residual or mlp."""
+    latent_dim: int = 100
+    """Size of the noise that the generator starts from."""
+    width: int = 64
+    """Channels at half the image's size, doubled at every halving; units of each layer of an mlp."""
+    depth: int | None = None
+    """Layers of the residual network (say 14, or the lecture's 101), or hidden layers of the mlp."""
+    normalisation: Literal["batch", "layer", "none"] | None = None
+    """Of the generator."""
+    discriminator_normalisation: Literal["batch", "layer", "none"] | None = None
+    """Of the discriminator; no batch normalisation together with a penalty."""
+    activation: str | None = None
+    """Of both players, e.g. relu, leaky_relu, tanh; left out, each network's own."""
+    spectral: bool | None = None
+    """Spectral normalisation of the discriminator (Miyato 2018)."""
+    dropout: float = 0.0
+    """Share of the discriminator's units that are dropped."""
+    weight_clip: float | None = None
+    """Keep each weight of the discriminator within plus or minus this."""
+    instance_noise: float = 0.0
+    """Standard deviation of noise on all that the discriminator sees, falling to zero in the first half."""
+    label_smooth: float = 0.0
+    """One-sided label smoothing: real samples count as 1 minus this."""
+    label_flip: float = 0.0
+    """Share of samples whose real and generated labels are swapped for the discriminator."""
+    average_decay: float = 0.999
+    """Decay of the generator's moving average, which is what samples come from; 0 for none."""
+    optimizer: Literal["adam", "rmsprop", "sgd"] | None = None
+    """Of both players."""
+    generator_learning_rate: float | None = None
+    """The two time-scales of Heusel 2017 are this and the next."""
+    discriminator_learning_rate: float | None = None
+    """Of the discriminator or critic."""
+    learning_rate_decay: Literal["none", "linear", "cosine"] = "none"
+    """Let both learning rates fall to zero over the run."""
+    beta_1: float | None = None
+    """Adam's decay of the first moment."""
+    beta_2: float | None = None
+    """Adam's decay of the second moment; RMSprop's rho is its own 0.9."""
+
+    def resolved(self) -> "GANOptions":
+        """These options with every gap filled from the recipe.
+
+        Raises:
+            UsageError: for an unknown objective, a value out of range, or Wasserstein without a constraint.
+        """
+        if self.objective in RECIPES:
+            recipe = RECIPES[self.objective]
+        elif self.objective in objectives.OBJECTIVES:
+            recipe = PLAIN | {"objective": self.objective}
+        else:
+            known = [*RECIPES, *objectives.OBJECTIVES]
+            raise UsageError(f"unknown objective {self.objective!r}: {suggestion(self.objective, known)}.")
+        gaps = {name: value for name, value in recipe.items() if getattr(self, name) is None}
+        full = replace(self, **gaps)
+        for name in ("critic_steps", "latent_dim", "width"):
+            if getattr(full, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give at least 1.")
+        for name in ("generator_learning_rate", "discriminator_learning_rate"):
+            if not 0 < getattr(full, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give one between 0 and 1.")
+        for name in ("label_smooth", "label_flip", "dropout", "average_decay", "beta_1", "beta_2"):
+            if not 0 <= getattr(full, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give at least 0 and below 1.")
+        for name in ("weight_clip", "instance_noise"):
+            if getattr(full, name) < 0:
+                raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give 0 or more.")
+        plain_wasserstein = recipe["objective"] == "wasserstein" and full.penalty == "none"
+        if plain_wasserstein and not full.weight_clip and not full.spectral:
+            raise UsageError(
+                "the Wasserstein objective without a constraint has no minimum: add --penalty gradient-penalty, "
+                "--weight-clip 0.01 or --spectral."
+            )
+        return full
+
+
+def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: int, jit: bool = False) -> GAN:
+    """The compiled model that these options describe, for samples of this shape.
+
+    Args:
+        options: as given; gaps are filled here.
+        shape: (H, W, C) of images in [-1, 1], or (D,) of points.
+        updates: how long the run is to be, for what changes over it (learning rates, instance noise).
+        seed: of initial weights and all noise.
+        jit: compile the update with XLA.
+    """
+    full = options.resolved()
+    build_generator, build_discriminator = networks.get(full.network)
+    shared = _size(full) | ({"activation": full.activation} if full.activation else {})
+    generator = build_generator(shape, full.latent_dim, normalisation=full.normalisation, seed=seed, **shared)
+    discriminator = build_discriminator(
+        shape, normalisation=full.discriminator_normalisation, spectral=full.spectral, dropout=full.dropout,
+        seed=seed + 1, **shared,
+    )  # fmt: skip
+    objective = RECIPES.get(options.objective, {}).get("objective", options.objective)
+    model = GAN(
+        generator,
+        discriminator,
+        objectives.get(objective, **({"smooth": full.label_smooth} if full.label_smooth else {})),
+        penalties.get(full.penalty, full.penalty_weight),
+        weight_clip=full.weight_clip,
+        instance_noise=full.instance_noise,
+        instance_noise_updates=max(1, updates // 2),
+        label_flip=full.label_flip,
+        critic_steps=full.critic_steps,
+        average_decay=full.average_decay,
+        seed=seed,
+    )
+    model.compile(**optimizers(full, updates), jit_compile=jit)
+    return model
+
+
+def _size(options: GANOptions) -> dict:
+    """Width and depth in the terms of the network."""
+    if options.network == "mlp":
+        return {"widths": (options.width,) * (options.depth or 3)}
+    if options.depth and options.network != "residual":
+        raise UsageError(f"--depth {options.depth} is for --network residual or mlp, not {options.network}.")
+    return {"width": options.width} | ({"depth": options.depth} if options.depth else {})
+
+
+def optimizers(options: GANOptions, updates: int) -> dict[str, keras.optimizers.Optimizer]:
+    """The two players' optimisers, for `GAN.compile`."""
+    full = options.resolved()
+    rates = {"generator": full.generator_learning_rate, "discriminator": full.discriminator_learning_rate}
+    steps = {"generator": updates, "discriminator": updates * full.critic_steps}
+    return {
+        f"{player}_optimizer": _optimizer(full, _schedule(full.learning_rate_decay, rates[player], steps[player]))
+        for player in rates
+    }
+
+
+def _optimizer(options: GANOptions, rate) -> keras.optimizers.Optimizer:
+    if options.optimizer == "adam":
+        return keras.optimizers.Adam(rate, beta_1=options.beta_1, beta_2=options.beta_2)
+    return {"rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
+
+
+def _schedule(decay: str, rate: float, steps: int):
+    if decay == "linear":
+        return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
+    if decay == "cosine":
+        return keras.optimizers.schedules.CosineDecay(rate, steps)
+    return rate

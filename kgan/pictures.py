@@ -1,0 +1,53 @@
+"""Arrays into pictures a person can look at."""
+
+import math
+
+import numpy as np
+
+
+def grid(images: np.ndarray, columns: int | None = None, margin: int = 2, least_side: int = 56) -> np.ndarray:
+    """Lay images out in rows on white.
+
+    Args:
+        images: uint8 [N, H, W, C], 1 to 4 channels; alpha is laid on white.
+        columns: images in a row; as square as can be when left out.
+        margin: pixels between images, before enlarging.
+        least_side: small images are enlarged by a whole factor until their short side has this many pixels.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    images = rgb(images)
+    count, height, width, _ = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows * (height + margin) + margin, columns * (width + margin) + margin, 3), 255, np.uint8)
+    for index, image in enumerate(images):
+        top = margin + (index // columns) * (height + margin)
+        left = margin + (index % columns) * (width + margin)
+        sheet[top : top + height, left : left + width] = image
+    factor = max(1, math.ceil(least_side / min(height, width)))
+    return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def rgb(images: np.ndarray) -> np.ndarray:
+    """Bring uint8 [N, H, W, 1 to 4] to [N, H, W, 3]: grey is repeated, alpha laid on white, two channels padded."""
+    channels = images.shape[-1]
+    if channels == 1:
+        return images.repeat(3, axis=-1)
+    if channels == 2:
+        return np.concatenate([images, np.zeros_like(images[..., :1])], axis=-1)
+    if channels == 4:
+        alpha = images[..., 3:].astype(np.float32) / 255
+        return np.round(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    return images
+
+
+def from_figure(figure) -> np.ndarray:
+    """Draw a matplotlib figure (made with the Agg canvas) as uint8 [H, W, 3], and close it."""
+    from matplotlib import pyplot
+
+    figure.canvas.draw()
+    picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    pyplot.close(figure)
+    return picture
