@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Canvas
 from kgan import datasets, pictures
 from kgan.app import App, Caller, TrainOptions, main
 from kgan.datasets.data import Data
-from kgan.datasets.toys import MODES
+from kgan.datasets.toys import MODES, TOYS
 from kgan.errors import UsageError
 from kgan.metrics.modes import kl_2d, mode_coverage
 from kgan.metrics.protocol import Figure
@@ -53,9 +53,9 @@ class ToyDistributions(App):
 
     def data(self, options: Options, split: str) -> Data:
         """A distribution in the plane; every batch is drawn afresh."""
-        if options.data not in datasets.TOYS:
+        if options.data not in TOYS:
             raise UsageError(
-                f"unknown toy {options.data!r}: choose one of {', '.join(datasets.TOYS)}; "
+                f"unknown toy {options.data!r}: choose one of {', '.join(TOYS)}; "
                 "images are for python -m apps.image_generation."
             )
         return datasets.load(options.data, split)

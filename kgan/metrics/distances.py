@@ -164,13 +164,14 @@ def _covariance_root(samples: np.ndarray) -> np.ndarray:
 
 
 def _kernel_sums(rows: list[np.ndarray], columns: list[np.ndarray], *, same: bool) -> np.ndarray:
-    """Sum the cubic kernel over each pair of groups, without the pairs of a sample and itself where the sets are one."""
+    """Sum the cubic kernel over each pair of groups; where both sets are the same, without a sample and itself."""
     sums = np.empty((len(rows), len(columns)))
     starts = np.cumsum([0] + [len(column) for column in columns[:-1]])
     columns = np.concatenate(columns)
     step = rows_per_block(len(columns))
     for i, row in enumerate(rows):
-        totals = sum(_kernel(row[first:first + step] @ columns.T, row).sum(axis=0) for first in range(0, len(row), step))
+        blocks = (row[first:first + step] for first in range(0, len(row), step))
+        totals = sum(_kernel(block @ columns.T, row).sum(axis=0) for block in blocks)
         sums[i] = np.add.reduceat(totals, starts)
         if same:
             sums[i, i] -= _kernel(np.square(row).sum(axis=1), row).sum()

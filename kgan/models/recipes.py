@@ -52,6 +52,8 @@ class GANOptions:
     """Updates of the discriminator, each on fresh data, for one of the generator."""
     network: str = "dcgan"
     """dcgan, residual or mlp."""
+    generator_network: str | None = None
+    """Another one for the generator, such as the lecture's mlp against a dcgan discriminator."""
     latent_dim: int = 100
     """Size of the noise that the generator starts from."""
     width: int = 64
@@ -138,12 +140,14 @@ def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: i
         jit: compile the update with XLA.
     """
     full = options.resolved()
-    build_generator, build_discriminator = networks.get(full.network)
-    shared = _size(full) | ({"activation": full.activation} if full.activation else {})
-    generator = build_generator(shape, full.latent_dim, normalisation=full.normalisation, seed=seed, **shared)
-    discriminator = build_discriminator(
+    activation = {"activation": full.activation} if full.activation else {}
+    of_generator = full.generator_network or full.network
+    generator = networks.get(of_generator).generator(
+        shape, full.latent_dim, normalisation=full.normalisation, seed=seed, **_size(full, of_generator), **activation
+    )
+    discriminator = networks.get(full.network).discriminator(
         shape, normalisation=full.discriminator_normalisation, spectral=full.spectral, dropout=full.dropout,
-        seed=seed + 1, **shared,
+        seed=seed + 1, **_size(full, full.network), **activation,
     )  # fmt: skip
     objective = RECIPES.get(options.objective, {}).get("objective", options.objective)
     model = GAN(
@@ -163,12 +167,14 @@ def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: i
     return model
 
 
-def _size(options: GANOptions) -> dict:
-    """Width and depth in the terms of the network."""
-    if options.network == "mlp":
-        return {"widths": (options.width,) * (options.depth or 3)}
-    if options.depth and options.network != "residual":
-        raise UsageError(f"--depth {options.depth} is for --network residual or mlp, not {options.network}.")
+def _size(options: GANOptions, network: str) -> dict:
+    """Width and depth in the terms of this network."""
+    if network == "mlp":
+        # Beside convolutions the width counts channels; eight times as many units is about as large.
+        width = options.width if options.network == "mlp" else 8 * options.width
+        return {"widths": (width,) * (options.depth or 3)}
+    if options.depth and network != "residual":
+        raise UsageError(f"--depth {options.depth} is for --network residual or mlp, not {network}.")
     return {"width": options.width} | ({"depth": options.depth} if options.depth else {})
 
 

@@ -115,7 +115,8 @@ def test_putting_layers_together_is_what_the_whole_drawing_gives():
         options = {
             "seed": "whole", "scale": 1.1, "detailsProbability": 0, "earringsProbability": 0,
             "glassesProbability": 100 * tag["glasses"], "backgroundColor": faces.BACKGROUND,
-            "hairColor": faces.HAIR[tag["hair"]], "eyesColor": faces.EYES[tag["eyes"]], "skinColor": faces.SKIN[tag["skin"]],
+            "hairColor": faces.HAIR[tag["hair"]], "eyesColor": faces.EYES[tag["eyes"]],
+            "skinColor": faces.SKIN[tag["skin"]],
             "hairVariant": tag["hair_length"] + faces.HAIR_STYLES[tag["hair_length"]][at["style"]],
             "eyesVariant": "variant" + faces.EYE_SHAPES[at["shape"]],
             "eyebrowsVariant": "variant" + faces.EYEBROWS[at["eyebrows"]],

@@ -45,9 +45,11 @@ def test_moons_lie_on_half_circles():
     assert y.mean() == pytest.approx(0.5 - 2 / np.pi, abs=0.02)
 
 
-@pytest.mark.parametrize(("name", "slope", "inner"), [("spiral", 1 / (3 * np.pi), 0), ("swiss-roll", 1 / (4.5 * np.pi), 1 / 3)])
+@pytest.mark.parametrize(
+    ("name", "slope", "inner"), [("spiral", 1 / (3 * np.pi), 0), ("swiss-roll", 1 / (4.5 * np.pi), 1 / 3)]
+)
 def test_points_lie_on_their_spiral(name, slope, inner):
-    """Polar coordinates: off the centre the radius minus slope times the angle is a whole number of turns, but for noise."""
+    """Off the centre the radius less slope times the angle is a whole number of turns, but for the noise."""
     x, y = load(name).examples.T.astype(np.float64)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     assert radius.min() > inner - 0.1
@@ -65,7 +67,7 @@ def test_checkerboard():
     assert column.min() == row.min() == 0
     assert column.max() == row.max() == 3
     assert ((column + row) % 2 == 0).all()
-    assert len({(c, r) for c, r in zip(column, row)}) == 8
+    assert len({(c, r) for c, r in zip(column, row, strict=True)}) == 8
     np.testing.assert_allclose(points.var(0), 1 / 3, rtol=0.05)  # each coordinate alone is uniform on [-1, 1]
 
 

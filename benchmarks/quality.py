@@ -1,0 +1,117 @@
+"""Equal wall time, same digits, same machine: our DCGAN, LSGAN and WGAN-GP beside PyTorch scripts of the same name.
+
+`python -m benchmarks.quality --torch-python /path/to/python` (an environment with torch and NumPy). The two sides take
+turns. Each trains for the same number of seconds, ours including the time that compiling its step takes, and then
+draws 10,000 digits; both are judged through our digit classifier against the held-out digits. The peers train at
+32 x 32, as their published scripts do, and are scaled back; `reference` tells what that scaling alone costs.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import kgan  # noqa: F401  (before TensorFlow)
+from benchmarks.results import record
+from kgan import datasets
+from kgan.app import Live
+from kgan.metrics.distances import frechet_distance
+from kgan.metrics.features import feature_network
+from kgan.models.recipes import GANOptions, build_gan
+
+PEERS = {"dcgan": "dcgan", "lsgan": "lsgan", "wgan-gp": "wgan_gp"}
+SAMPLES = 10_000
+
+
+def main() -> None:
+    """Run the comparison and write its table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.split("\n")[0])
+    parser.add_argument("--torch-python", default=sys.executable, help="a Python that has torch and NumPy")
+    parser.add_argument("--seconds", type=float, default=120, help="of training for each side")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--models", nargs="+", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--ours", help="internal: train one of our models and write its samples here", default=None)
+    options = parser.parse_args()
+    if options.ours:
+        return train_ours(options.models[0], options.seconds, options.seeds[0], Path(options.ours))
+
+    real = datasets.load("digits", "test").examples
+    network = feature_network("digits")
+    activations = network(real)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in options.models:
+            for seed in options.seeds:
+                commands = {
+                    "ours": [sys.executable, "-m", "benchmarks.quality", "--models", name, "--ours"],
+                    "torch": [options.torch_python, "-m", "benchmarks.peers.torch_gan", "--model", PEERS[name], "--out"],
+                }
+                row = {"model": name, "seed": seed}
+                for side, command in commands.items():
+                    out = Path(folder) / f"{name}-{seed}-{side}.npy"
+                    seeds = ["--seeds" if side == "ours" else "--seed", str(seed)]
+                    printed = subprocess.run(
+                        [*command, str(out), *seeds, "--seconds", str(options.seconds)],
+                        check=True, capture_output=True, text=True,
+                    ).stdout  # fmt: skip
+                    row[side] = json.loads(printed.strip().splitlines()[-1])
+                    row[side]["frechet"] = frechet_distance(activations, network(np.load(out)))
+                rows.append(row)
+                print(
+                    f"{name} seed {seed}: ours {row['ours']['frechet']:.2f} after {row['ours']['updates']:,} updates, "
+                    f"torch {row['torch']['frechet']:.2f} after {row['torch']['generator_updates']:,}",
+                    flush=True,
+                )
+    record(
+        "Quality at equal wall time",
+        [
+            {
+                "setting": f"{name}, {options.seconds:g} s each",
+                "ours": _spread(row["ours"]["frechet"] for row in rows if row["model"] == name),
+                "reference": _spread(row["torch"]["frechet"] for row in rows if row["model"] == name),
+                "passes": all(r["ours"]["frechet"] < r["torch"]["frechet"] for r in rows if r["model"] == name),
+            }
+            for name in options.models
+        ],
+        command=f"python -m benchmarks.quality --seconds {options.seconds:g}",
+        seeds=options.seeds,
+        protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits",
+    )
+
+
+def train_ours(name: str, seconds: float, seed: int, out: Path) -> None:
+    """Train one model for so long, as `apps.image_generation` would, and write its samples."""
+    import keras
+
+    class Until(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.end = time.perf_counter() + seconds
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.updates = batch + 1
+            if time.perf_counter() >= self.end:
+                self.model.stop_training = True
+
+    data = datasets.load("digits", "train")
+    model = build_gan(GANOptions(objective=name), data.shape, 10_000, seed)
+    until = Until()
+    model.fit(data.batches(64 * model.critic_steps, seed=seed), steps_per_epoch=10**7, verbose=0, shuffle=False,
+              callbacks=[until])  # fmt: skip
+    live = Live(model)
+    images = [live.call("generate", seed=seed * SAMPLES + i, count=500)["images"] for i in range(SAMPLES // 500)]
+    np.save(out, np.concatenate(images))
+    print(json.dumps({"updates": until.updates, "seconds": seconds}))
+
+
+def _spread(values) -> str:
+    values = sorted(values)
+    return f"{np.median(values):.2f} ({values[0]:.2f} to {values[-1]:.2f})"
+
+
+if __name__ == "__main__":
+    main()

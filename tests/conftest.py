@@ -1,0 +1,3 @@
+"""Before anything else: kgan chooses the Keras that the process will have."""
+
+import kgan  # noqa: F401
