@@ -28,6 +28,8 @@ class Options(TrainOptions):
     pearson, squared-hellinger, jensen-shannon, jeffreys, total-variation."""
     penalty: str | None = None
     """What keeps the critic smooth; left out: gradient-penalty for wasserstein, none for the others."""
+    penalty_weight: float = 300.0
+    """Its weight w. The distance is overestimated by the share theta / 2w, so far above the usual 10."""
     width: int = 64
     """Units of each of the two hidden layers."""
     learning_rate: float = 1e-3
@@ -56,9 +58,8 @@ class DivergenceEstimation(App):
             (dimensions,), widths=(options.width,) * 2, activation="tanh", seed=options.seed
         )
         usual = "gradient-penalty" if options.objective == "wasserstein" else None
-        model = DivergenceEstimator(
-            network, objectives.get(options.objective), penalties.get(options.penalty or usual), seed=options.seed
-        )
+        penalty = penalties.get(options.penalty or usual, options.penalty_weight)
+        model = DivergenceEstimator(network, objectives.get(options.objective), penalty, seed=options.seed)
         game = GANOptions(
             objective="non-saturating", discriminator_learning_rate=options.learning_rate, learning_rate_decay="cosine"
         )

@@ -6,10 +6,10 @@ signatures, so that pictures and figures of a run are made by the very functions
 """
 
 import dataclasses
-import os
+import functools
+import operator
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -323,16 +323,19 @@ def main(app: App, arguments: Sequence[str] | None = None) -> None:
     """Run an app's command line; a user's mistake is one sentence and exit status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     verbs = {
-        "train": (_train_type(app), lambda options: train(app, options, arguments[1:])),
+        "train": (app.Options, lambda options: train(app, options, arguments[1:])),
         "sample": (SampleOptions, lambda options: sample(app, options)),
         "evaluate": (EvaluateOptions, lambda options: evaluate(app, options)),
         "export": (ExportOptions, lambda options: export(app, options)),
     }
     kinds = [Annotated[kind, tyro.conf.subcommand(verb, prefix_name=False)] for verb, (kind, _) in verbs.items()]
-    union = Annotated[_union(kinds), tyro.conf.arg(name="verb")]
     try:
         options = tyro.cli(
-            union, args=arguments, prog=f"python -m apps.{app.name}", description=app.__doc__, config=_STYLE
+            functools.reduce(operator.or_, kinds),
+            args=arguments,
+            prog=f"python -m apps.{app.name}",
+            description=app.__doc__,
+            config=_STYLE,
         )
         action = next(act for kind, act in verbs.values() if isinstance(options, kind))
         action(options)
@@ -353,16 +356,6 @@ _STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
 def _say(error: object) -> int:
     print(f"error: {error}", file=sys.stderr)
     return 2
-
-
-def _union(kinds: list) -> Any:
-    from typing import Union
-
-    return Union[tuple(kinds)]  # noqa: UP007
-
-
-def _train_type(app: App) -> type[TrainOptions]:
-    return app.Options
 
 
 def _parse_again(app: App, stored: TrainOptions, arguments: Sequence[str]) -> TrainOptions:

@@ -97,6 +97,10 @@ class Minimax(Objective):
     def payoff(self, scores):
         return tf.nn.softplus(scores)
 
+    def divergence_bound(self, real_scores, fake_scores):
+        """The Jensen-Shannon divergence, log 2 - loss/2, that the best D would find (theorem 1); never above it."""
+        return math.log(2.0) - 0.5 * Minimax().discriminator_loss(real_scores, fake_scores)
+
 
 @dataclasses.dataclass(frozen=True)
 class NonSaturating(Minimax):
@@ -159,9 +163,13 @@ class Wasserstein(Objective):
     def payoff(self, scores):
         return scores
 
+    def divergence_bound(self, real_scores, fake_scores):
+        """E[D(x)] - E[D(G(z))]: the earth mover's distance under the best 1-Lipschitz D; never above it for such D."""
+        return -self.discriminator_loss(real_scores, fake_scores)
+
 
 @dataclasses.dataclass(frozen=True)
-class Hinge(Wasserstein):
+class Hinge(Objective):
     """D minimises E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))], and G minimises -E[D(G(z))]. Reward: s.
 
     Lim & Ye 2017, "Geometric GAN"; Miyato et al. 2018, "Spectral Normalization for GANs".
@@ -172,6 +180,9 @@ class Hinge(Wasserstein):
 
     def fake_loss(self, scores):
         return tf.nn.relu(1.0 + scores)
+
+    def payoff(self, scores):
+        return scores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,7 +83,7 @@ class Data:
         if first < 0 or (steps is not None and steps < 0):
             raise UsageError(f"first batch {first} and number of batches {steps} must not be negative.")
         if not 0 <= index < number:
-            raise UsageError(f"shard {index} of {number} does not exist: the first is 0, the last one below the number.")
+            raise UsageError(f"shard {index} of {number} does not exist: count from 0.")
         if batch_size % number:
             raise UsageError(f"batch size {batch_size} cannot be shared equally by {number} workers: take a multiple.")
         if labels and self.labels is None:

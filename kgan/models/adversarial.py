@@ -5,6 +5,7 @@ player's loss is. The gradient tape, the optimisers, the metrics, the moving ave
 the random numbers are here and nowhere else.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -351,6 +352,16 @@ def _subtract(variables: list[tf.Variable], amounts: list[tf.Tensor]) -> None:
     else:
         for variable, amount in zip(variables, amounts, strict=True):
             variable.assign_sub(amount)
+
+
+def described(part) -> dict | None:
+    """An objective or a penalty, which are dataclasses, in terms that a saved model can hold."""
+    return part and {"kind": type(part).__name__, "options": dataclasses.asdict(part)}
+
+
+def rebuilt(room, description: dict | None):
+    """What `described` described, from the module that defines it."""
+    return description and getattr(room, description["kind"])(**description["options"])
 
 
 def draw(seed: tf.Tensor, k: int) -> tf.Tensor:

@@ -1,6 +1,5 @@
 """The generative adversarial network: any objective, any penalty, any pair of networks."""
 
-import dataclasses
 from functools import partial
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 from kgan import objectives, penalties, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, draw
+from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
 from kgan.networks.blocks import has_batch_normalisation
 from kgan.serving.export import Signature
 
@@ -141,8 +140,8 @@ class GAN(AdversarialModel):
             **super().get_config(),
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "objective": _described(self.objective),
-            "penalty": _described(self.penalty),
+            "objective": described(self.objective),
+            "penalty": described(self.penalty),
             "weight_clip": self.weight_clip,
             "instance_noise": self.instance_noise,
             "instance_noise_updates": self.instance_noise_updates,
@@ -153,7 +152,7 @@ class GAN(AdversarialModel):
     def from_config(cls, config: dict) -> "GAN":
         """Build the game that `get_config` described, with fresh weights."""
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
-        parts |= {"objective": _rebuilt(objectives, config["objective"]), "penalty": _rebuilt(penalties, config["penalty"])}
+        parts |= {"objective": rebuilt(objectives, config["objective"]), "penalty": rebuilt(penalties, config["penalty"])}
         return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
@@ -190,15 +189,6 @@ class GAN(AdversarialModel):
                 score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
             ),
         }
-
-
-def _described(part) -> dict | None:
-    """An objective or a penalty, which are dataclasses, in terms that a saved model can hold."""
-    return part and {"kind": type(part).__name__, "options": dataclasses.asdict(part)}
-
-
-def _rebuilt(room, description: dict | None):
-    return description and getattr(room, description["kind"])(**description["options"])
 
 
 def _samples(batch) -> tf.Tensor:

@@ -160,7 +160,8 @@ def residual_generator(
 
     codes = keras.Input((latent_dim,), dtype="float32")
     base = (*sizes[-1], widths[len(sizes) - 1])
-    x = keras.layers.Dense(base[0] * base[1] * base[2], kernel_initializer=_plain(seeds))(codes)
+    bias = normalisation == "none"
+    x = keras.layers.Dense(base[0] * base[1] * base[2], use_bias=bias, kernel_initializer=_plain(seeds))(codes)
     x = keras.layers.Reshape(base)(x)
     for level in range(len(sizes) - 1, 0, -1):
         *same, up = stages[level - 1]
@@ -213,7 +214,8 @@ def residual_discriminator(
     options |= {"count": sum(len(stage) for stage in stages), "seeds": seeds}
 
     images = keras.Input(shape, dtype="float32")
-    first = keras.layers.Conv2D(widths[0], 3, padding="same", kernel_initializer=_plain(seeds))
+    bias = normalisation == "none"
+    first = keras.layers.Conv2D(widths[0], 3, padding="same", use_bias=bias, kernel_initializer=_plain(seeds))
     x = blocks.weigh(images, first, spectral, seeds)
     for level in range(1, len(sizes)):
         for kernels in stages[level - 1]:
@@ -269,7 +271,7 @@ def _block(
             blocks.kernel_size(stride, 4) if i == strided else kernel,
             stride if i == strided else 1,
             padding="same",
-            use_bias=last or normalisation == "none",
+            use_bias=normalisation == "none",
             kernel_initializer=keras.initializers.VarianceScaling(2 / count if last else 2, seed=next(seeds)),
         )
         x = blocks.weigh(x, layer, spectral, seeds)

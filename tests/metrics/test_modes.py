@@ -64,7 +64,7 @@ def test_class_histogram_refuses(predictions, labels):
 def test_kl_2d_by_hand():
     # The box [0, 1]^2 widened to [-.1, 1.1]^2, in four cells of .6, and a fifth for what is outside.
     real = np.array([[0, 0], [1, 1], [0.1, 0.2], [0.9, 0.1]])  # 2, 1, 0, 1, 0 in the cells ll, lr, ul, ur, outside
-    fake = np.array([[0.2, 0.2], [5, 5]])  # 1, 0, 0, 0, 1
+    fake = np.array([[0.2, 0.2], [1.15, 1.15]])  # 1, 0, 0, 0, 1
     r, g = (np.array(counts) / np.sum(counts) for counts in ([2.5, 1.5, 0.5, 1.5, 0.5], [1.5, 0.5, 0.5, 0.5, 1.5]))
     found = kl_2d(real, fake, bins=2, smoothing=0.5)
     assert found.real_fake == pytest.approx(sum(p * math.log(p / q) for p, q in zip(r, g, strict=True)))

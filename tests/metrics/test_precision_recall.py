@@ -48,7 +48,7 @@ def test_nearest_neighbours_are_those_of_brute_force(monkeypatch, block_bytes):
     monkeypatch.setattr(pairs, "BLOCK_BYTES", block_bytes)
     random = np.random.default_rng(0)
     training = random.integers(0, 256, (70, 4, 5, 3), dtype=np.uint8)
-    samples = random.integers(0, 256, (33, 4, 5, 3), dtype=np.uint8)
+    samples = random.integers(0, 256, (34, 4, 5, 3), dtype=np.uint8)
     samples[10] = training[42]
     every = np.sqrt(((samples[:, None].astype(int) - training) ** 2).sum(axis=(2, 3, 4)))
     indices, distances = nearest_neighbours(samples, training)
