@@ -37,9 +37,13 @@ class Options(GANOptions, TrainOptions):
     """Of the generator: batch, layer or none."""
     activation: str | None = "relu"
     """Of both players, e.g. relu, leaky_relu, tanh."""
-    generator_learning_rate: float | None = 1e-3
+    penalty_weight: float | None = 0.1
+    """Of the penalty, where the objective has one: small, for modes this narrow need a steep critic."""
+    critic_steps: int | None = 1
+    """Updates of the discriminator, each on fresh data, for one of the generator."""
+    generator_learning_rate: float | None = 5e-3
     """The two time-scales of Heusel 2017 are this and the next."""
-    discriminator_learning_rate: float | None = 1e-3
+    discriminator_learning_rate: float | None = 2e-3
     """Of the discriminator or critic."""
     learning_rate_decay: str = "cosine"
     """Let both learning rates fall to zero over the run: none, linear or cosine."""

@@ -17,7 +17,7 @@ from kgan.metrics.digits import WEIGHTS, digit_classifier
 from kgan.metrics.distances import frechet_distance
 
 DIGITS = Path(kgan.__file__).parent / "datasets" / "files" / "digits.npz"
-EPOCHS = 24
+EPOCHS = 30
 BATCH_SIZE = 40
 PEAK_RATE = 2e-3
 REFERENCE = 0.99

@@ -215,13 +215,18 @@ def _fit(app, options, model, data, strategy, directory, first, arrays) -> None:
         ]
         print(f"{app.name}: {options.updates - first:,} updates on {options.data}, in {directory}", flush=True)
     # The checkpoint comes after the row of the curves, which begins new means, and so belongs to what it saves.
-    model.fit(_batches(options, model, data, strategy, first), verbose=0, shuffle=False, callbacks=[*beside, saver, stop])
+    steps = options.updates - first
+    # Keras is told the number of steps, since over several devices it would find the end by an update without data.
+    model.fit(
+        _batches(options, model, data, strategy, first),
+        epochs=min(1, steps), steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[*beside, saver, stop],
+    )  # fmt: skip
 
     if reason := getattr(model, "unhealthy", None):
         raise UsageError(f"{reason} The run is {directory}.")
     if not chief:
         return
-    if saver.update == first:
+    if not steps and arrays is None:
         saver.save()
     this = f"python -m apps.{app.name}"
     if stop.signal is not None and saver.update < options.updates:

@@ -45,14 +45,14 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def frechet_distance_infinity(
-    real: np.ndarray, fake: np.ndarray, *, points: int = 15, smallest: float = 0.25, seed: int = 0
+    real: np.ndarray, fake: np.ndarray, *, points: int = 10, smallest: float = 0.25, seed: int = 0
 ) -> float:
     """Extrapolate the Fréchet distance to infinitely many samples (Chong & Forsyth 2020).
 
     The bias of the Fréchet distance is nearly proportional to 1 / N. So the distance is measured on random shares of
     both sets, a line is fitted to it as a function of 1 / share, and its value at 0 is the distance without the bias.
-    (The paper shrinks the generated set only; here the real set may be as small, and both are shrunk together.) The
-    samples are to be a few times more numerous than the activations are wide; below that the line is not a line.
+    (The paper shrinks the generated set only; here the real set may be as small, and both are shrunk together.) With
+    fewer samples than twice the width of the activations the line is bent, and a part of the bias remains.
 
     Args:
         real, fake: activations [N, D] and [M, D], at least 8 each.
@@ -68,7 +68,7 @@ def frechet_distance_infinity(
     """
     real, fake = checked(real, fake, least=8)
     if points < 2:
-        raise UsageError(f"points is {points}, but a line needs at least 2: give points=15.")
+        raise UsageError(f"points is {points}, but a line needs at least 2: give points=10.")
     if not 0 < smallest < 1:
         raise UsageError(f"smallest is {smallest}, but it is a share of the samples between 0 and 1: give 0.25.")
     random = np.random.default_rng(seed)

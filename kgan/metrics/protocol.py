@@ -80,6 +80,7 @@ def image_figures(
         return protocol(measured_by, len(fake), len(real), reference_name, seed=seed, extra=extra)
 
     real_activations, fake_activations = network(real), network(fake)
+    few = min(len(fake), len(real)) < 2 * real_activations.shape[1]
     kernel = kernel_distance(real_activations, fake_activations, seed=seed)
     shares = precision_recall(real_activations, fake_activations)
     figures = [
@@ -88,6 +89,7 @@ def image_figures(
             "Fréchet distance, infinite samples",
             frechet_distance_infinity(real_activations, fake_activations, seed=seed),
             how("extrapolated in 1/N"),
+            remark="too large still, as there are too few samples for so many activations" if few else "",
         ),
         Figure("kernel distance", kernel.value, how("unbiased, cubic kernel"), kernel.standard_error),
         Figure("precision", shares.precision, how("k 3")),

@@ -64,7 +64,7 @@ class AdversarialModel(keras.Model):
             aggregation="only_first_replica",
         )  # fmt: skip
         names = [f"{player}_loss" for player in self.players] + list(self.reported)
-        self.meters = {name: keras.metrics.Mean(name=name) for name in names}
+        self.meters = {name: Meter(name=name) for name in names}
 
     # What a subclass says of its game.
 
@@ -181,7 +181,8 @@ class AdversarialModel(keras.Model):
     def state(self) -> dict[str, keras.Variable]:
         """Every variable that an exact resume must restore, by a name that says whose it is.
 
-        Networks (with the state of their dropout), moving averages, optimisers, update counter and metrics.
+        Networks (with the state of their dropout), moving averages, optimisers, update counter and metrics. They are
+        numbered, since Keras's own names depend on what else the process has built before.
         """
         owners = {player: [v for n in self.networks(player) for v in n.variables] for player in self.players}
         for part in self._averaged_parts():
@@ -191,7 +192,7 @@ class AdversarialModel(keras.Model):
         for name, meter in self.meters.items():
             owners[f"metric_{name}"] = meter.variables
         return {"updates": self.updates} | {
-            f"{owner}/{index:03d}/{variable.path}": variable
+            f"{owner}/{index:03d}": variable
             for owner, variables in owners.items()
             for index, variable in enumerate(variables)
         }
@@ -209,10 +210,12 @@ class AdversarialModel(keras.Model):
     def play(self, data) -> dict[str, tf.Tensor]:
         """One update: the judges' moves, each on fresh data, and then the proposers'. Returns what to report."""
         report = Report()
+        # Traced once however many critic steps there are; replicas cannot meet inside a function of its own.
+        alone = tf.distribute.get_strategy().num_replicas_in_sync == 1
+        critic_step = self._traced_critic_step if alone else self._critic_step
         *earlier, last = self._slices(data)
         for index, batch in enumerate(earlier):
-            seed = self._seed(index)
-            self._judge(batch, self.propose(batch, seed, training=True), seed, report)
+            report.add(critic_step(batch, self._seed(index)))
 
         seed = self._seed(self.critic_steps - 1)
         with self._tape(self.proposers) as tape:
@@ -237,6 +240,13 @@ class AdversarialModel(keras.Model):
             loss, further = getattr(self, f"{player}_loss")(data, proposal, seed, training=False)
             report.add({f"{player}_loss": loss, **further})
         return report.means()
+
+    def _critic_step(self, batch, seed) -> dict[str, tf.Tensor]:
+        report = Report()
+        self._judge(batch, self.propose(batch, seed, training=True), seed, report)
+        return report.means()
+
+    _traced_critic_step = tf.function(_critic_step, autograph=False)
 
     def _judge(self, batch, proposal, seed, report) -> None:
         with self._tape(self.judges) as tape:
@@ -322,6 +332,14 @@ class AdversarialModel(keras.Model):
         stream = tf.cast(replica, tf.int64) * 2**32 + self.seed
         position = (self.updates.value * self.critic_steps + critic_step) * DRAWS_PER_STEP
         return tf.stack([stream, position])
+
+
+class Meter(keras.metrics.Mean):
+    """A running mean that every replica holds a copy of, so that one worker can look at it without the others."""
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation="mean", name=None) -> keras.Variable:
+        """A variable that is the same everywhere; Keras's own is in parts that only all workers together can add up."""
+        return keras.Variable(initializer, shape, dtype, trainable=False, aggregation="mean", name=name)
 
 
 class Report:

@@ -64,8 +64,8 @@ def normalise(x: keras.KerasTensor, kind: str) -> keras.KerasTensor:
         # DCGAN's momentum: samples are drawn with the moving averages after 100 updates already.
         return BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(x)
     if kind == "layer":
-        # One group is layer normalisation over all axes; 1.3 times quicker here than LayerNormalization(axis=[1, 2, 3]),
-        # whose scale and offset would moreover tie the weights to one image size.
+        # One group is layer normalisation over all axes: 1.3 times quicker on a CPU than LayerNormalization over
+        # axes 1, 2 and 3, whose scale and offset would be one a pixel.
         return keras.layers.GroupNormalization(groups=1, epsilon=1e-5)(x)
     return x
 
@@ -136,7 +136,8 @@ def check_image(shape: tuple[int, ...]) -> tuple[int, int, int]:
             f"image shape {tuple(shape)} cannot be built: give whole numbers (height, width, channels), "
             "for instance (28, 28, 1)."
         )
-    fit = tuple(int(np.clip(side, MIN_SIDE, MAX_SIDE)) for side in shape[:2]) + (int(np.clip(shape[2], 1, MAX_CHANNELS)),)
+    ranges = (MIN_SIDE, MAX_SIDE), (MIN_SIDE, MAX_SIDE), (1, MAX_CHANNELS)
+    fit = tuple(int(np.clip(n, *between)) for n, between in zip(shape, ranges, strict=True))
     if fit != tuple(shape):
         raise UsageError(
             f"image shape {tuple(shape)} cannot be built: height and width must be from {MIN_SIDE} to {MAX_SIDE} "

@@ -47,6 +47,8 @@ def set_up(devices: Devices, seed: int) -> tf.distribute.Strategy | None:
         with contextlib.suppress(RuntimeError):  # a second training in one process keeps the first one's threads
             tf.config.threading.set_intra_op_parallelism_threads(devices.threads)
             tf.config.threading.set_inter_op_parallelism_threads(devices.threads)
+    # This graph pass gives up on the penalties' second derivatives, at length, and gains nothing elsewhere.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
     keras.config.set_dtype_policy(devices.precision)
     keras.utils.set_random_seed(seed)
     if devices.strategy == "mirrored":

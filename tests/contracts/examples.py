@@ -20,10 +20,11 @@ BATCH = 8  # samples of one critic step
 
 
 class Example(NamedTuple):
-    """A built model, not compiled, and batches of `size` samples as a pure function of their number."""
+    """A built model, not compiled; batch number k of n samples, a pure function of both; n inputs of `call`."""
 
     model: AdversarialModel
     batch: Callable[[int, int], np.ndarray]
+    inputs: Callable[[int], np.ndarray]
 
     def batches(self, first: int, steps: int) -> tf.data.Dataset:
         """Batches number `first` to `first + steps - 1`, as `Data.batches` would give them."""
@@ -35,15 +36,19 @@ def gan(**options) -> Example:
     """Images, with everything that has state: batch normalisation, dropout, spectral normalisation, a penalty."""
     shape, latent_dim = (8, 8, 1), 4
     generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
-    discriminator = images.dcgan_discriminator(shape, width=4, dropout=0.2, spectral=True, seed=2)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     model = GAN(generator, discriminator, "non-saturating", "gradient-penalty", instance_noise=0.1, **options)
-    return Example(model, lambda k, n: np.random.default_rng(k).uniform(-1, 1, (n, *shape)).astype(np.float32))
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 
 def divergence_estimator(**options) -> Example:
     """Pairs of points."""
-    model = DivergenceEstimator(mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2), "wasserstein", "r1", **options)
-    return Example(model, lambda k, n: np.random.default_rng(k).normal(size=(n, 2, 2)).astype(np.float32))
+    model = DivergenceEstimator(mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2), "minimax", "r1", **options)
+    return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
+
+
+def _uniform(k: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
 
 EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {

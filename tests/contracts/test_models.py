@@ -1,0 +1,355 @@
+"""What every model of kgan promises (DESIGN.md's contract), proven for each that exists, on a tiny instance."""
+
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from examples import BATCH, EXAMPLES, Example
+
+import kgan.models
+from kgan.errors import UsageError
+from kgan.models.adversarial import AdversarialModel
+from kgan.serving.export import export
+from kgan.training import callbacks, checkpoints
+
+UPDATES, MIDDLE = 4, 2
+
+
+def models() -> list[type[AdversarialModel]]:
+    """Every game of kgan.models that can be exported."""
+    rooms = [importlib.import_module(f"kgan.models.{found.name}") for found in pkgutil.iter_modules(kgan.models.__path__)]
+    kinds = [kind for room in rooms for _, kind in inspect.getmembers(room, inspect.isclass)]
+    games = {kind for kind in kinds if issubclass(kind, AdversarialModel) and hasattr(kind, "signatures")}
+    return sorted(games, key=lambda kind: kind.__name__)
+
+
+def test_every_model_has_an_example():
+    missing = [kind.__name__ for kind in models() if kind not in EXAMPLES]
+    assert len(models()) >= 2 and not missing, f"add {missing} to tests/contracts/examples.py"
+
+
+def build(kind, optimizer=lambda: keras.optimizers.Adam(1e-2), eager=False, average_decay=0.5, critic_steps=2) -> Example:
+    example = EXAMPLES[kind](critic_steps=critic_steps, average_decay=average_decay, seed=5)
+    optimizers = {f"{player}_optimizer": optimizer() for player in example.model.players}
+    example.model.compile(**optimizers, run_eagerly=eager)
+    return example
+
+
+def arrays(model, metrics=True) -> dict[str, np.ndarray]:
+    """Copies of all that an exact resume restores."""
+    return {k: np.array(v.value) for k, v in model.state().items() if metrics or not k.startswith("metric_")}
+
+
+def assert_same(one: dict, other: dict):
+    assert one.keys() == other.keys()
+    different = [name for name in one if not np.array_equal(one[name], other[name], equal_nan=True)]
+    assert not different
+
+
+class Trained(NamedTuple):
+    """One fit of UPDATES updates, with a checkpoint and all ways of saving in the MIDDLE."""
+
+    kind: type[AdversarialModel]
+    example: Example
+    before: dict[str, np.ndarray]
+    history: dict[str, list[float]]
+    plays: list[int]
+    folder: Path
+
+    @property
+    def model(self) -> AdversarialModel:
+        return self.example.model
+
+
+@pytest.fixture(scope="module", params=models(), ids=lambda kind: kind.__name__)
+def trained(request, tmp_path_factory):
+    kind, folder = request.param, tmp_path_factory.mktemp(request.param.__name__)
+    example = build(kind)
+    model, before = example.model, arrays(example.model)
+    count, plays, play = [0], [], model.play
+
+    def counted(data):
+        count[0] += 1
+        return play(data)
+
+    class Middle(callbacks.Counting):
+        def after_update(self, update, logs):
+            plays.append(count[0])
+            if update == MIDDLE:
+                self.model.save(folder / "model.keras")
+                self.model.save_weights(folder / "model.weights.h5")
+
+    model.play = counted
+    saver = callbacks.Checkpoints(folder, 0, MIDDLE)
+    history = model.fit(example.batches(0, UPDATES), verbose=0, callbacks=[saver, Middle(0)]).history
+    del model.play
+    return Trained(kind, example, before, history, plays, folder)
+
+
+def test_fit_moves_every_weight_and_reports_every_metric(trained):
+    model, after = trained.model, arrays(trained.model)
+    assert after["updates"] == UPDATES
+    names = {id(variable): name for name, variable in model.state().items()}
+    for player in model.players:
+        for variable in model.variables_of(player):
+            name = names[id(variable)]
+            assert not np.array_equal(after[name], trained.before[name]), variable.path
+        moments = [value for name, value in after.items() if name.startswith(f"{player}_optimizer/") and value.ndim]
+        assert moments and all(moment.any() for moment in moments)
+    for name in after:
+        if name.startswith("average_") and "variance" not in model.state()[name].path:
+            assert not np.array_equal(after[name], trained.before[name]), name
+    assert set(trained.history) == set(model.meters)
+    assert all(np.isfinite(value) for values in trained.history.values() for value in values)
+
+
+def test_the_update_is_traced_once_and_without_xla(trained):
+    assert len(trained.plays) == UPDATES
+    assert len(set(trained.plays)) == 1, f"retraced: {trained.plays}"
+    assert trained.model.jit_compile is False
+
+
+def test_evaluate_reports_the_losses_and_changes_nothing(trained):
+    held_out = trained.example.batches(100, 2)
+    before = arrays(trained.model, metrics=False)
+    first = trained.model.evaluate(held_out, verbose=0, return_dict=True)
+    assert set(first) == set(trained.model.meters) and np.isfinite(list(first.values())).all()
+    assert trained.model.evaluate(held_out, verbose=0, return_dict=True) == first
+    assert_same(arrays(trained.model, metrics=False), before)
+
+
+def test_predict_is_call_in_inference_mode_on_the_moving_average(trained):
+    model, inputs = trained.model, trained.example.inputs(BATCH)
+    before = arrays(model)
+    predicted = model.predict(inputs, verbose=0)
+    one_by_one = np.concatenate([model(inputs[k : k + 1]).numpy() for k in range(BATCH)])
+    np.testing.assert_allclose(predicted, one_by_one, rtol=1e-4, atol=1e-6)  # nothing depends on the rest of the batch
+    np.testing.assert_allclose(model(inputs, training=True), predicted, rtol=1e-5, atol=1e-6)
+    assert np.ptp(predicted, axis=0).max() > 0
+    assert_same(arrays(model), before)
+
+    kept = {part: getattr(model, part).get_weights() for player in model.proposers for part in model.parts(player)}
+    for part, weights in kept.items():
+        getattr(model, part).set_weights([np.zeros_like(weight) for weight in weights])
+    np.testing.assert_array_equal(model.predict(inputs, verbose=0), predicted)
+    for part, weights in kept.items():
+        getattr(model, part).set_weights(weights)
+
+
+def test_exact_resume_from_a_checkpoint(trained):
+    update, restored, damaged = checkpoints.latest(trained.folder / "checkpoints")
+    assert update == UPDATES and not damaged
+    assert_same(restored, arrays(trained.model) | metrics_of(restored))
+    with np.load(trained.folder / "checkpoints" / f"{MIDDLE:08d}.npz") as archive:
+        middle = dict(archive)
+    fresh = build(trained.kind)
+    saver = callbacks.Checkpoints(trained.folder / "resumed", MIDDLE, UPDATES, middle)
+    fresh.model.fit(fresh.batches(MIDDLE, UPDATES - MIDDLE), verbose=0, callbacks=[saver])
+    _, resumed, _ = checkpoints.latest(trained.folder / "resumed" / "checkpoints")
+    assert_same(resumed, restored)
+
+
+def metrics_of(state: dict) -> dict:
+    return {name: value for name, value in state.items() if name.startswith("metric_")}
+
+
+def test_a_saved_model_predicts_and_trains_on_as_if_never_saved(trained):
+    with np.load(trained.folder / "checkpoints" / f"{MIDDLE:08d}.npz") as archive:
+        middle = {name: value for name, value in archive.items() if not name.startswith("metric_")}
+    loaded = keras.models.load_model(trained.folder / "model.keras")
+    assert type(loaded) is trained.kind
+    assert loaded.jit_compile is False
+    assert_same(saved_part(loaded, arrays(loaded)), saved_part(loaded, middle))
+
+    copy = build(trained.kind, eager=True).model
+    checkpoints.restore({k: v for k, v in copy.state().items() if k in middle}, middle, trained.folder)
+    inputs = trained.example.inputs(BATCH)
+    np.testing.assert_array_equal(loaded(inputs), copy(inputs))
+
+    # Keras keeps no state of dropout in a file; with that put back, training goes on exactly.
+    checkpoints.restore({k: v for k, v in loaded.state().items() if k in middle}, middle, trained.folder)
+    loaded.fit(trained.example.batches(MIDDLE, UPDATES - MIDDLE), verbose=0)
+    _, end, _ = checkpoints.latest(trained.folder / "checkpoints")
+    assert_same(arrays(loaded, metrics=False), {k: v for k, v in end.items() if not k.startswith("metric_")})
+
+
+def test_saved_weights_bring_back_networks_averages_and_optimisers(trained):
+    with np.load(trained.folder / "checkpoints" / f"{MIDDLE:08d}.npz") as archive:
+        middle = {name: value for name, value in archive.items()}
+    fresh = build(trained.kind).model
+    fresh.load_weights(trained.folder / "model.weights.h5")
+    assert_same(saved_part(fresh, arrays(fresh)), saved_part(fresh, middle))
+
+
+def saved_part(model: AdversarialModel, state: dict) -> dict:
+    """What Keras's own files hold: all but metrics and the seeds of dropout."""
+    seeds = {name for name, variable in model.state().items() if "seed_generator" in variable.path}
+    assert len(seeds) < len(state) / 4
+    return {name: value for name, value in state.items() if not name.startswith("metric_") and name not in seeds}
+
+
+def test_an_export_answers_as_the_model_does(trained):
+    before = arrays(trained.model)
+    signatures = trained.model.signatures()
+    version = export(trained.model, trained.folder / "exported", card={})
+    module = tf.saved_model.load(str(version))
+    assert set(module.signatures) == {"serving_default", *signatures}
+    for name, signature in signatures.items():
+        answers = {}
+        for count in (1, 64):
+            request = {key: value_for(key, spec, count) for key, spec in signature.inputs.items()}
+            answers[count] = module.signatures[name](**request)
+            own = signature.function(**request)
+            assert answers[count].keys() == own.keys()
+            for key, value in own.items():
+                if value.dtype.is_floating:
+                    np.testing.assert_allclose(answers[count][key], value, rtol=1e-4, atol=1e-5)
+                else:  # a pixel may round the other way
+                    gap = np.abs(answers[count][key].numpy().astype(int) - value.numpy().astype(int))
+                    assert gap.max() <= 1
+        if "count" not in signature.inputs:
+            for key, value in answers[64].items():
+                if value.shape[0] == 64:
+                    one, first = (answers[n][key][:1].numpy().astype(float) for n in (1, 64))
+                    np.testing.assert_allclose(one, first, rtol=1e-4, atol=1e-5 if value.dtype.is_floating else 1)
+    assert_same(arrays(trained.model), before)
+
+
+def value_for(name: str, spec: tf.TensorSpec, count: int) -> tf.Tensor:
+    """A valid value of a signature's input; the first of 64 samples is the one of a batch of 1."""
+    if spec.shape.rank == 0:
+        return tf.constant({"count": count}.get(name, 3), spec.dtype)
+    shape = [count if size is None else size for size in spec.shape]
+    random = np.random.default_rng(9)
+    samples = random.integers(0, 256, shape) if spec.dtype == tf.uint8 else random.normal(size=shape)
+    return tf.constant(samples, spec.dtype)
+
+
+def test_mixed_precision_trains(trained):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        example = build(trained.kind)
+        before = arrays(example.model)
+        history = example.model.fit(example.batches(0, 2), verbose=0).history
+        keras.config.set_dtype_policy(policy)
+        low = [layer for p in example.model.players for n in example.model.networks(p) for layer in n._flatten_layers()]
+        assert any(layer.compute_dtype == "bfloat16" for layer in low)
+        assert all(np.isfinite(values).all() for values in history.values())
+        after = arrays(example.model)
+        for player in example.model.players:
+            assert any(not np.array_equal(after[k], before[k]) for k in after if k.startswith(f"{player}/"))
+        assert callbacks.not_finite({}, example.model) is None
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+# One eager update, taken apart.
+
+
+def descent():
+    return keras.optimizers.SGD(0.1)
+
+
+@pytest.fixture(scope="module", params=models(), ids=lambda kind: kind.__name__)
+def update(request):
+    """One update by plain descent on two critic steps: the model, and what each player's loss was called with."""
+    example, calls = build(request.param, descent, eager=True, average_decay=0.0), []
+    model = example.model
+    for player in model.players:
+        loss = getattr(model, f"{player}_loss")
+
+        def recorded(batch, proposal, seed, training, player=player, loss=loss):
+            calls.append((player, batch, seed))
+            return loss(batch, proposal, seed, training=training)
+
+        setattr(model, f"{player}_loss", recorded)
+    batch = example.batch(0, 2 * BATCH)
+    report = model.play(tf.constant(batch))
+    return request.param, model, batch, calls, report
+
+
+def test_each_critic_step_sees_fresh_data_and_other_random_numbers(update):
+    _, model, batch, calls, _ = update
+    for judge in model.judges:
+        slices = [tf.nest.flatten(seen)[0].numpy() for player, seen, _ in calls if player == judge]
+        assert len(slices) == 2
+        np.testing.assert_array_equal(np.concatenate(slices), batch)
+        seeds = [tuple(seed.numpy()) for player, _, seed in calls if player == judge]
+        assert seeds[0] != seeds[1]
+    for proposer in model.proposers:
+        assert sum(player == proposer for player, _, _ in calls) == 1
+    assert [player for player, _, _ in calls] == list(model.judges) * 2 + list(model.proposers)
+
+
+def test_each_player_descends_the_gradient_of_its_own_loss(update):
+    """Judges first, then proposers against the judges as they are now: computed again with one tape each."""
+    kind, model, _, calls, report = update
+    plain = build(kind, descent, eager=True, average_decay=0.0).model
+    losses = {}
+
+    def descend(players, batch, seed):
+        gradients = {}
+        for player in players:
+            values = [variable.value for variable in plain.variables_of(player)]
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(values)
+                proposal = plain.propose(batch, seed, training=True)
+                loss, _ = getattr(plain, f"{player}_loss")(batch, proposal, seed, training=True)
+            gradients[player] = tape.gradient(loss, values)
+            losses.setdefault(player, []).append(float(loss))
+        for player, found in gradients.items():
+            for variable, gradient in zip(plain.variables_of(player), found, strict=True):
+                variable.assign_sub(0.1 * gradient)
+
+    of_judges = [(batch, seed) for player, batch, seed in calls if player == plain.judges[0]]
+    for batch, seed in of_judges:
+        descend(plain.judges, batch, seed)
+    descend(plain.proposers, *of_judges[-1])
+
+    for player in plain.players:
+        np.testing.assert_allclose(report[f"{player}_loss"], np.mean(losses[player]), rtol=1e-5)
+        for ours, theirs in zip(model.variables_of(player), plain.variables_of(player), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6, err_msg=ours.path)
+
+
+@pytest.mark.parametrize("kind", models(), ids=lambda kind: kind.__name__)
+def test_only_its_own_optimiser_moves_a_player(kind):
+    def after_an_update(moving: str | None) -> dict[str, list[np.ndarray]]:
+        example = build(kind, descent, eager=True, average_decay=0.0)
+        model = example.model
+        for player in model.players:
+            model.optimizer_of(player).learning_rate = 0.1 if player == moving else 0.0
+        model.play(tf.constant(example.batch(0, 2 * BATCH)))
+        return {player: [np.array(variable) for variable in model.variables_of(player)] for player in model.players}
+
+    rest = after_an_update(None)  # not the initial weights: spectral normalisation rescales them in place
+    for moving in rest:
+        weights = after_an_update(moving)
+        for player in rest:
+            same = [np.array_equal(a, b) for a, b in zip(rest[player], weights[player], strict=True)]
+            assert not any(same) if player == moving else all(same), (player, moving)
+
+
+@pytest.mark.parametrize("kind", models(), ids=lambda kind: kind.__name__)
+def test_a_batch_that_cannot_be_split_is_one_sentence(kind):
+    example = build(kind, eager=True, critic_steps=3)
+    with pytest.raises(UsageError, match=r"^a batch of 2 cannot be split over 3 critic steps: give [^\n]*\.$"):
+        example.model.fit(tf.data.Dataset.from_tensors(example.batch(0, 2)), verbose=0)
+
+
+@pytest.mark.parametrize("kind", models(), ids=lambda kind: kind.__name__)
+def test_training_stops_at_the_first_weight_that_is_not_a_number(kind):
+    example = build(kind, eager=True)
+    player = example.model.players[0]
+    variable = example.model.variables_of(player)[0]
+    variable.assign(variable * np.nan)
+    example.model.fit(example.batches(0, 3), verbose=0, callbacks=[callbacks.Health(0, 1)])
+    assert int(example.model.updates) == 1
+    assert f"stopped at update 1: {player}_loss is nan" in example.model.unhealthy

@@ -1,0 +1,95 @@
+"""Whatever interrupts a run, it goes on exactly: SIGKILL at any moment, signals, damage on the disk."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+UPDATES = 110
+KILLS = 10
+# Batch normalisation, dropout, a moving average, several critic steps with a penalty, a learning rate on its way down.
+TOY = [
+    "train", "--updates", str(UPDATES), "--width", "8", "--depth", "2", "--batch-size", "8", "--threads", "1",
+    "--objective", "dcgan", "--critic-steps", "2", "--normalisation", "batch", "--dropout", "0.1", "--instance-noise", "0.1",
+    "--checkpoint-every", "7", "--log-every", "3",
+]  # fmt: skip
+
+
+def run_of(runs: Path) -> Path:
+    """The only run directory in `runs`."""
+    (directory,) = (runs / "toy_distributions").iterdir()
+    return directory
+
+
+def checkpoint(directory: Path) -> dict[str, np.ndarray]:
+    newest = max((directory / "checkpoints").glob("*.npz"))
+    with np.load(newest) as archive:
+        return {"file": np.array(newest.name), **archive}
+
+
+def curves(directory: Path) -> list[str]:
+    """metrics.csv without its last column, the seconds."""
+    return [line.rpartition(",")[0] for line in (directory / "metrics.csv").read_text().splitlines()]
+
+
+def assert_same_run(one: Path, other: Path):
+    ours, theirs = checkpoint(one), checkpoint(other)
+    assert ours.keys() == theirs.keys()
+    assert not [name for name in ours if not np.array_equal(ours[name], theirs[name])]
+    assert curves(one) == curves(other)
+    pictures = [{p.name: p.read_bytes() for p in (run / "samples").iterdir()} for run in (one, other)]
+    assert pictures[0] == pictures[1]
+    assert (one / "progress.gif").read_bytes() == (other / "progress.gif").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(forks, tmp_path_factory):
+    runs = tmp_path_factory.mktemp("uninterrupted")
+    forks.run("toy_distributions", *TOY, "--runs", runs)
+    return run_of(runs)
+
+
+def test_an_uninterrupted_run_is_complete(uninterrupted):
+    state = checkpoint(uninterrupted)
+    assert state["file"] == f"{UPDATES:08d}.npz" and state["updates"] == UPDATES
+    rows = [line.split(",")[0] for line in curves(uninterrupted)]
+    assert rows == ["update", *map(str, range(3, UPDATES + 1, 3))]
+    assert sorted(p.name for p in (uninterrupted / "samples").iterdir()) == ["000100.png", f"{UPDATES:06d}.png"]
+    with Image.open(uninterrupted / "progress.gif") as animation:
+        assert animation.n_frames == 2
+        animation.seek(1)
+        assert animation.convert("RGB").size == Image.open(uninterrupted / "samples" / "000100.png").size
+    assert any((uninterrupted / "tensorboard").iterdir())
+    assert not [path for path in uninterrupted.rglob("*") if "partial" in path.name]
+
+
+def test_killed_ten_times_at_random_moments_it_ends_the_same(forks, uninterrupted, tmp_path):
+    moments = random.Random()
+    arguments, killed = ["--runs", tmp_path], []
+    for attempt in range(KILLS):
+        process = forks.start("toy_distributions", *(TOY if attempt == 0 else ["train"]), *arguments)
+        if attempt == 0:
+            wait_for(process, lambda: list(tmp_path.glob("toy_distributions/*/checkpoints/*.npz")))
+            directory = run_of(tmp_path)
+            arguments = ["--resume", directory]
+        elif attempt % 3:  # in the middle of the updates, wherever they are then
+            begun, reached = len(curves(directory)), moments.randrange(1, 5)
+            wait_for(process, lambda: len(curves(directory)) >= begun + reached)  # noqa: B023
+            time.sleep(moments.uniform(0, 0.02))
+        else:  # anywhere: before the first update as likely as after it
+            time.sleep(moments.uniform(0, 4))
+        process.send(signal.SIGKILL)
+        assert process.wait() in (0, -signal.SIGKILL), process.printed()
+        killed.append(process.wait() != 0)
+    assert sum(killed) >= KILLS // 2, "the runs were over before they could be killed: make them longer"
+    forks.run("toy_distributions", "train", *arguments)
+    assert_same_run(directory, uninterrupted)
+
+
+def wait_for(process, happened):
+    while not happened() and process.poll() is None:
+        time.sleep(0.002)
