@@ -62,6 +62,8 @@ class ToyDistributions(App):
                 f"unknown toy {options.data!r}: choose one of {', '.join(TOYS)}; "
                 "images are for python -m apps.image_generation."
             )
+        if options.network != "mlp":
+            raise UsageError(f"--network {options.network} is not for points in the plane: leave it out, or give mlp.")
         return datasets.load(options.data, split)
 
     def build(self, options: Options, data: Data):

@@ -10,6 +10,8 @@ sampling is left in either.
 import statistics
 from dataclasses import astuple, dataclass
 
+import kgan  # noqa: F401  (before TensorFlow)
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,8 +21,12 @@ from kgan import networks
 from kgan.datasets.data import Data
 from kgan.models.gan import GAN
 
-UPDATES = 8_000
+UPDATES = 5_000
 BATCH = 1_024
+CRITIC_STEPS = 4
+# The generator has two numbers to learn from a faint and noisy gradient: at a low rate it would not arrive.
+RATES = {"generator": 2e-2, "discriminator": 1e-2}
+AVERAGE_DECAY = 0.999
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,11 @@ def main() -> None:
         rows,
         command="python -m benchmarks.fgan",
         seeds=given.seeds,
-        protocol=f"Target .33 N(−1, .255²) + .67 N(2, 1.415²), generator x = μ + σz, T a 64-64 tanh MLP, the saddle "
-        f"objective (no trick), batch {BATCH:,}, {UPDATES:,} updates of one step each, Adam with both rates falling along "
-        "a cosine (generator 1e-3, T 5e-3). F, μ, σ of the generator's moving average; F is E_P[T] − E_Q[f*(T)] with the "
-        "trained T by quadrature. Errors are against the best fit there is; to pass, none on any seed may exceed that of "
+        protocol="Target .33 N(−1, .255²) + .67 N(2, 1.415²), generator x = μ + σz, T a 64-64 tanh MLP, the saddle "
+        f"objective (no trick), batch {BATCH:,}, {UPDATES:,} updates with {CRITIC_STEPS} steps of T, Adam with rates "
+        f"{RATES['generator']} and {RATES['discriminator']} falling along a cosine. F, μ, σ "
+        f"of the generator's moving average ({AVERAGE_DECAY}); F is E_P[T] − E_Q[f*(T)] with the trained T by quadrature. "
+        "Errors are against the best fit there is; to pass, none on any seed may exceed that of "
         "the paper's own fit.",
     )
     raise SystemExit(0 if passed else 1)
@@ -110,19 +117,17 @@ def fit(divergence: str, seed: int, updates: int = UPDATES) -> Fit:
     line = keras.layers.Dense(1, kernel_initializer="ones")
     generator = keras.Model(codes, line(codes))
     discriminator = networks.get("mlp").discriminator((1,), widths=(64, 64), activation="tanh", seed=seed)
-    model = GAN(generator, discriminator, divergence, average_decay=0.998, seed=seed)
-    rates = {"generator": 1e-3, "discriminator": 5e-3}  # the discriminator has to keep up
+    model = GAN(
+        generator, discriminator, divergence, critic_steps=CRITIC_STEPS, average_decay=AVERAGE_DECAY, seed=seed
+    )
+    schedule = keras.optimizers.schedules.CosineDecay
     model.compile(
-        **{
-            f"{player}_optimizer": keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(rate, updates), beta_1=0.5
-            )
-            for player, rate in rates.items()
-        },
+        generator_optimizer=keras.optimizers.Adam(schedule(RATES["generator"], updates), beta_1=0.5),
+        discriminator_optimizer=keras.optimizers.Adam(schedule(RATES["discriminator"], updates * CRITIC_STEPS)),
         steps_per_execution=min(50, updates),
     )
     data = Data("mixture", "train", target(1, tf.constant([0, 0], tf.int64))[0].numpy(), sampler=target)
-    model.fit(data.batches(BATCH, steps=updates, seed=seed), verbose=0)
+    model.fit(data.batches(BATCH * CRITIC_STEPS, steps=updates, seed=seed), verbose=0, shuffle=False)
     kernel, bias = (weights.item() for weights in model.inference("generator").get_weights())
     return Fit(value(model, bias, abs(kernel)), bias, abs(kernel))
 

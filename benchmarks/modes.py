@@ -9,6 +9,8 @@ import statistics
 import time
 from dataclasses import dataclass
 
+import kgan  # noqa: F401  (before TensorFlow)
+
 import tensorflow as tf
 
 from apps.toy_distributions import Options, ToyDistributions
@@ -49,7 +51,7 @@ def train(options: Options) -> Run:
     players = {f"{player}_optimizer": model.optimizer_of(player) for player in model.players}
     model.compile(**players, steps_per_execution=min(50, options.updates))
     batch = options.batch_size * model.critic_steps
-    model.fit(data.batches(batch, steps=options.updates, seed=options.seed), verbose=0)
+    model.fit(data.batches(batch, steps=options.updates, seed=options.seed), verbose=0, shuffle=False)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     generate = model.signatures()["generate"].function
     samples = generate(seed=tf.constant(options.seed, tf.int64), count=SAMPLES)["samples"].numpy()

@@ -9,7 +9,7 @@ from typing import TypedDict
 from kgan.training import devices
 
 PATH = Path(__file__).with_name("RESULTS.md")
-HEADING = "# Results\n\nEach part is written by the command that it names; \"ours\" comes with its spread over the seeds.\n"
+HEADING = "# Results\n\nEach part is written by the command that it names."
 
 
 class Row(TypedDict):
@@ -54,7 +54,8 @@ def record(
     """
     table = ["| setting | ours | reference | passes |", "| --- | --- | --- | --- |"]
     table += [
-        f"| {row['setting']} | {row['ours']} | {row['reference']} | {'yes' if row['passes'] else '**no**'} |" for row in rows
+        f"| {row['setting']} | {row['ours']} | {row['reference']} | {'yes' if row['passes'] else '**no**'} |"
+        for row in rows
     ]
     ran = f"`{command}`; seeds {', '.join(map(str, seeds))}; {datetime.date.today():%d %B %Y}"
     part = f"## {title}\n\n{protocol}\n\n{ran}\n\n" + "\n".join(table) + "\n"

@@ -185,6 +185,11 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
         )
 
     strategy = devices.set_up(options.devices, options.seed)
+    if strategy and options.batch_size % strategy.num_replicas_in_sync:
+        raise UsageError(
+            f"--batch-size {options.batch_size} cannot be shared equally by {strategy.num_replicas_in_sync} devices: "
+            "give a multiple."
+        )
     chief = devices.is_chief(strategy)
     data = app.data(options, "train")
     with strategy.scope() if strategy else nullcontext():
@@ -195,6 +200,8 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
         directory = run.create(options.runs, app.name)
     with run.lock(directory) if chief else nullcontext():
         if chief:
+            if not options.resume:  # a run is one from which one can go on, from its very beginning
+                checkpoints.save(model.state(), directory / "checkpoints", 0)
             run.write_config(directory, {"app": app.name, "options": _kept(options), "from": _text(options.from_)})
         _fit(app, options, model, data, strategy, directory, first, arrays)
 
@@ -215,19 +222,22 @@ def _fit(app, options, model, data, strategy, directory, first, arrays) -> None:
         ]
         print(f"{app.name}: {options.updates - first:,} updates on {options.data}, in {directory}", flush=True)
     # The checkpoint comes after the row of the curves, which begins new means, and so belongs to what it saves.
-    steps = options.updates - first
-    # Keras is told the number of steps, since over several devices it would find the end by an update without data.
-    model.fit(
-        _batches(options, model, data, strategy, first),
-        epochs=min(1, steps), steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[*beside, saver, stop],
-    )  # fmt: skip
+    steps, called = options.updates - first, [*beside, saver, stop]
+    try:
+        # Keras is told the number of steps, since over several devices it would find the end by an update without data.
+        model.fit(
+            _batches(options, model, data, strategy, first),
+            epochs=min(1, steps), steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=called,
+        )  # fmt: skip
+    except BaseException:
+        for callback in called:  # Keras does not; the bar would run into the message, and signals stay taken
+            callback.on_train_end()
+        raise
 
     if reason := getattr(model, "unhealthy", None):
         raise UsageError(f"{reason} The run is {directory}.")
     if not chief:
         return
-    if not steps and arrays is None:
-        saver.save()
     this = f"python -m apps.{app.name}"
     if stop.signal is not None and saver.update < options.updates:
         print(f"\nstopped and saved at update {saver.update:,}. To go on:\n  {this} train --resume {directory}")
@@ -247,10 +257,6 @@ def _batches(options, model, data, strategy, first):
     if strategy is None:
         return data.batches(size, first=first, steps=steps, seed=options.seed)
     replicas = strategy.num_replicas_in_sync
-    if options.batch_size % replicas:
-        raise UsageError(
-            f"--batch-size {options.batch_size} cannot be shared equally by {replicas} devices: give a multiple."
-        )
 
     def of_this_worker(context):
         shard = (context.input_pipeline_id, context.num_input_pipelines)
@@ -295,11 +301,14 @@ def evaluate(app: App, options: EvaluateOptions) -> None:
 
 def export(app: App, options: ExportOptions) -> None:
     """Write a run's newest checkpoint as an exported model."""
+    if options.count != 0 and options.count < 2:
+        raise UsageError(f"--count is {options.count}: give at least 2 samples to measure, or 0 to measure nothing.")
     trained = _stored_options(app, run.read_config(options.run), options.run)
     update, arrays, damaged = checkpoints.latest(options.run / "checkpoints")
     for sentence in damaged:
         print(f"warning: {sentence}", file=sys.stderr)
-    devices.set_up(dataclasses.replace(trained.devices, strategy="one"), trained.seed)
+    # Whatever it was trained in and on, it is served by one device in float32, which every machine has.
+    devices.set_up(dataclasses.replace(trained.devices, strategy="one", precision="float32", jit=False), trained.seed)
     data = app.data(trained, "test")
     model = app.build(trained, data)
     checkpoints.restore(model.state(), arrays, options.run)
@@ -379,10 +388,10 @@ def _stored_options(app: App, config: dict, source: Path) -> TrainOptions:
             f"{source} is of the app {config.get('app')!r}, not {app.name}: use python -m apps.{config.get('app')}."
         )
     try:
-        kept = dict(config["options"])
+        kept = {name: tuple(v) if isinstance(v, list) else v for name, v in config["options"].items()}  # JSON has no tuple
         kept["devices"] = devices.Devices(**kept["devices"])
         return app.Options(**kept)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"the options in {source} are not those of this version of kgan ({error}).") from None
 
 
@@ -407,7 +416,7 @@ def _text(path: Path | None) -> str | None:
 
 
 def _check(options: TrainOptions) -> None:
-    for name, least in {"updates": 0, "batch_size": 1, "checkpoint_every": 1, "log_every": 1}.items():
+    for name, least in {"updates": 0, "batch_size": 1, "seed": 0, "checkpoint_every": 1, "log_every": 1}.items():
         if getattr(options, name) < least:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least {least}.")
 

@@ -12,10 +12,11 @@ from kgan.models.gan import GAN
 PLAIN = {
     "penalty": "none", "critic_steps": 1, "optimizer": "adam", "generator_learning_rate": 2e-4,
     "discriminator_learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999, "weight_clip": 0.0,
-    "normalisation": "batch", "discriminator_normalisation": "none", "spectral": False,
+    "normalisation": "batch", "discriminator_normalisation": "batch", "spectral": False,
 }  # fmt: skip
 """What a plain objective gets where nothing else is said: DCGAN's settings (Radford 2016)."""
 
+PENALISED = {"discriminator_normalisation": "none"}
 CRITIC = {"objective": "wasserstein", "critic_steps": 5}
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -25,13 +26,13 @@ RECIPES: dict[str, dict[str, Any]] = {
         "weight_clip": 0.01, "optimizer": "rmsprop",
         "generator_learning_rate": 5e-5, "discriminator_learning_rate": 5e-5,
     },
-    "wgan-gp": PLAIN | CRITIC | {
+    "wgan-gp": PLAIN | PENALISED | CRITIC | {
         "penalty": "gradient-penalty", "generator_learning_rate": 1e-4, "discriminator_learning_rate": 1e-4,
         "beta_1": 0.0, "beta_2": 0.9,
     },
-    "dragan": PLAIN | {"objective": "non-saturating", "penalty": "dragan"},
-    "r1gan": PLAIN | {"objective": "non-saturating", "penalty": "r1", "beta_1": 0.0, "beta_2": 0.99},
-    "sngan": PLAIN | {"objective": "hinge", "spectral": True, "beta_1": 0.0, "beta_2": 0.9},
+    "dragan": PLAIN | PENALISED | {"objective": "non-saturating", "penalty": "dragan"},
+    "r1gan": PLAIN | PENALISED | {"objective": "non-saturating", "penalty": "r1", "penalty_weight": 1.0, "beta_1": 0.0, "beta_2": 0.99},
+    "sngan": PLAIN | PENALISED | {"objective": "hinge", "spectral": True, "beta_1": 0.0, "beta_2": 0.9},
 }  # fmt: skip
 """Objective, penalty, optimiser and normalisation as the papers combine them, by the name of the whole."""
 
@@ -40,7 +41,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 class GANOptions:
     """What is trained. Whatever is left out is as the objective's recipe has it."""
 
-    objective: str = "wgan-gp"
+    objective: str = "dcgan"
     """A recipe (dcgan, lsgan, wgan, wgan-gp, dragan, r1gan, sngan) or any objective: minimax, non-saturating,
     least-squares, wasserstein, hinge, loss-sensitive, kl, reverse-kl, pearson, squared-hellinger, jensen-shannon,
     jeffreys, total-variation."""
@@ -56,7 +57,7 @@ class GANOptions:
     """Another one for the generator, such as the lecture's mlp against a dcgan discriminator."""
     latent_dim: int = 100
     """Size of the noise that the generator starts from."""
-    width: int = 64
+    width: int = 32
     """Channels at half the image's size, doubled at every halving; units of each layer of an mlp."""
     depth: int | None = None
     """Layers of the residual network (say 14, or the lecture's 101), or hidden layers of the mlp."""
@@ -102,7 +103,8 @@ class GANOptions:
         if self.objective in RECIPES:
             recipe = RECIPES[self.objective]
         elif self.objective in objectives.OBJECTIVES:
-            recipe = PLAIN | {"objective": self.objective}
+            penalised = self.penalty not in (None, "none")
+            recipe = PLAIN | (PENALISED if penalised else {}) | {"objective": self.objective}
         else:
             known = [*RECIPES, *objectives.OBJECTIVES]
             raise UsageError(f"unknown objective {self.objective!r}: {suggestion(self.objective, known)}.")

@@ -1,7 +1,7 @@
 """Convolutional networks for images of any size from 8 to 256 pixels a side, rectangles too, with 1 to 4 channels.
 
-Both pairs walk the same pyramid of sizes (``blocks.pyramid``): the discriminator halves each side of the image down to a
-base of 4 to 7 pixels; the generator doubles that base, cutting the row or column that an odd size has too many.
+Both pairs walk the same pyramid of sizes (``blocks.pyramid``): the discriminator halves each side of the image down to
+a base of 4 to 7 pixels; the generator doubles that base, cutting the row or column that an odd size has too many.
 Widths double with every halving, up to 8 times the first.
 """
 

@@ -47,6 +47,7 @@ class Curves(Counting):
     def __init__(self, directory: Path, first: int, every: int):
         super().__init__(first)
         self.path = Path(directory) / "metrics.csv"
+        self.file = self.summary = None
         self.events = Path(directory) / "tensorboard"
         self.every = every
 
@@ -79,8 +80,8 @@ class Curves(Counting):
 
     def on_train_end(self, logs=None):
         """Close the files."""
-        self.file.close()
-        self.summary.close()
+        for opened in filter(None, (self.file, self.summary)):
+            opened.close()
 
 
 def read_curves(path: Path) -> list[dict[str, str]]:
@@ -98,6 +99,7 @@ class Progress(Counting):
     def __init__(self, first: int, updates: int, every: int):
         super().__init__(first)
         self.updates, self.every = updates, every
+        self.bar: tqdm | None = None
 
     def on_train_begin(self, logs=None):
         """Show the bar; where nobody watches, a line every ten seconds."""
@@ -113,7 +115,8 @@ class Progress(Counting):
 
     def on_train_end(self, logs=None):
         """Leave the bar as it stands."""
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
 
 class Pictures(Counting):
@@ -213,7 +216,7 @@ class Health(Counting):
         self.saturated_loss = saturated_loss
         self.diversity, self.least_diversity = diversity, least_diversity
         self.saturated_rows = 0
-        self.warnings: list[str] = []
+        self.warnings: dict[str, str] = {}
 
     def after_update(self, update, logs):
         """Look at losses and weights when a row is due, and at the samples ten rows apart."""
@@ -233,6 +236,7 @@ class Health(Counting):
         self.saturated_rows = self.saturated_rows + 1 if saturated else 0
         if self.saturated_rows == 5:
             self.warn(
+                "saturation",
                 f"the discriminator's loss has stayed below {self.saturated_loss:g} up to update {update}: it is too "
                 "good for the generator to learn from; try --objective wgan-gp, --instance-noise 0.1 or a smaller "
                 "--discriminator-learning-rate."
@@ -241,14 +245,15 @@ class Health(Counting):
             ratio = self.diversity()
             if ratio < self.least_diversity:
                 self.warn(
+                    "collapse",
                     f"at update {update} samples differ from one another only {ratio:.0%} as much as data does: the "
                     "generator is collapsing; try --objective wgan-gp, another --seed or a smaller learning rate."
                 )
 
-    def warn(self, sentence: str) -> None:
-        """Say this once in a run."""
-        if not any(sentence[:40] == said[:40] for said in self.warnings):
-            self.warnings.append(sentence)
+    def warn(self, about: str, sentence: str) -> None:
+        """Say this, once in a run."""
+        if about not in self.warnings:
+            self.warnings[about] = sentence
             tqdm.write(f"warning: {sentence}", file=sys.stderr)
 
 
@@ -277,6 +282,7 @@ class OrderlyStop(Counting):
     def __init__(self):
         super().__init__(0)
         self.signal: int | None = None
+        self.before = {}
 
     def on_train_begin(self, logs=None):
         """Take over the signals."""

@@ -87,6 +87,12 @@ def _local_devices(replicas: int) -> list[str] | None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     with contextlib.suppress(RuntimeError):  # already split by an earlier training in this process
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+    have = len(tf.config.list_logical_devices("CPU"))
+    if have < count:  # TensorFlow would wait for the missing ones for ever
+        raise UsageError(
+            f"--replicas is {count} but TensorFlow has already begun in this process, with {have} CPU device(s): "
+            "start the training in a process of its own."
+        )
     return [f"CPU:{i}" for i in range(count)]
 
 

@@ -93,3 +93,44 @@ def test_killed_ten_times_at_random_moments_it_ends_the_same(forks, uninterrupte
 def wait_for(process, happened):
     while not happened() and process.poll() is None:
         time.sleep(0.002)
+
+
+def test_signals_and_damage_leave_a_run_that_ends_the_same(forks, uninterrupted, tmp_path):
+    """SIGTERM, then SIGINT, then a damaged checkpoint and half a row of the curves: one run through all of it."""
+    process = forks.start("toy_distributions", *TOY, "--runs", tmp_path)
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        seen = len(curves(directory)) if status == 130 else 0
+        wait_for(process, lambda: rows_in(tmp_path) >= seen + 3)  # noqa: B023
+        directory = run_of(tmp_path)
+        if status == 143:
+            second = forks.start("toy_distributions", "train", "--resume", directory)
+            refused_early(second, process)
+        process.send(number)
+        assert process.wait() == status, process.printed()
+        update = int(checkpoint(directory)["updates"])
+        assert 0 < update < UPDATES and checkpoint(directory)["file"] == f"{update:08d}.npz"
+        said = process.printed()
+        assert f"stopped and saved at update {update}" in said and "Traceback" not in said
+        command = said.strip().splitlines()[-1].split()
+        assert command == ["python", "-m", "apps.toy_distributions", "train", "--resume", str(directory)]
+        process = forks.start("toy_distributions", *command[3:]) if status == 143 else None
+
+    kept = sorted((directory / "checkpoints").glob("*.npz"))
+    assert len(kept) == 2
+    kept[-1].write_bytes(kept[-1].read_bytes()[:-500])
+    (directory / "checkpoints" / ".00000999.npz.partial").write_bytes(b"half of it")
+    with open(directory / "metrics.csv", "a") as file:
+        file.write("999,0.1")
+    process = forks.run("toy_distributions", *command[3:])
+    assert f"warning: {kept[-1]} is damaged" in process.printed()
+    assert_same_run(directory, uninterrupted)
+
+
+def rows_in(runs: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in runs.glob("*/*/metrics.csv"))
+
+
+def refused_early(second, first):
+    """The run in use is refused to a second process, unless the first has ended meanwhile."""
+    second.wait()
+    assert second.status == 2 and f"is being trained by process {first.pid}" in second.printed()

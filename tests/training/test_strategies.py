@@ -5,6 +5,10 @@ import socket
 
 import numpy as np
 import pytest
+import tensorflow as tf
+
+from kgan.errors import UsageError
+from kgan.training import devices
 
 # Both have batch normalisation in the generator, whose statistics must be those of the global batch.
 RUNS = {
@@ -68,3 +72,37 @@ def test_two_workers_end_with_the_weights_of_one_mirrored_process(name, forks, t
     assert not (tmp_path / "runs_1").exists(), "only the first worker writes"
     with np.load(max((run / "checkpoints").glob("*.npz"))) as saved:
         assert all(np.array_equal(saved[key], first[key]) for key in first)
+
+
+def test_several_devices_resume_exactly(forks, tmp_path):
+    app, *options = RUNS["points"]
+    several = ("--strategy", "mirrored", "--replicas", "2")
+
+    def newest(runs) -> dict:
+        (run,) = (runs / app).iterdir()
+        with np.load(max((run / "checkpoints").glob("*.npz"))) as saved:
+            return dict(saved)
+
+    forks.run(app, "train", *options, *COMMON, *several, "--runs", tmp_path / "straight")
+    forks.run(app, "train", *options, *COMMON, *several, "--updates", "2", "--runs", tmp_path / "resumed")
+    (run,) = (tmp_path / "resumed" / app).iterdir()
+    forks.run(app, "train", "--resume", run, "--updates", "4")
+    straight, resumed = newest(tmp_path / "straight"), newest(tmp_path / "resumed")
+    assert resumed["updates"] == 4 and straight.keys() == resumed.keys()
+    assert not [key for key in straight if not np.array_equal(straight[key], resumed[key])]
+
+
+def test_devices_that_are_not_there_are_refused_and_not_waited_for():
+    tf.constant(1) + 1  # TensorFlow has begun, so the processor can no longer be split
+    with pytest.raises(UsageError, match=r"^--replicas is 3 but TensorFlow has already begun in this process, with 1 CPU"):
+        devices.set_up(devices.Devices(strategy="mirrored", replicas=3), 0)
+
+
+def test_a_batch_that_several_devices_cannot_share_is_refused(forks, tmp_path):
+    app, *options = RUNS["points"]
+    arguments = ["--strategy", "mirrored", "--replicas", "3", "--runs", tmp_path / "runs"]
+    process = forks.start(app, "train", *options, *COMMON, *arguments)
+    assert process.wait() == 2
+    (said,) = process.printed().strip().splitlines()
+    assert said == "error: --batch-size 8 cannot be shared equally by 3 devices: give a multiple."
+    assert not (tmp_path / "runs").exists()
