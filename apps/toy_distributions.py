@@ -19,6 +19,8 @@ from kgan.models.recipes import GANOptions, build_gan
 class Options(GANOptions, TrainOptions):
     """Train on points: ring, grid, four, moons, spiral, swiss-roll or checkerboard."""
 
+    objective: str = "wgan-gp"
+    """A recipe or any single objective, as for images."""
     data: str = "ring"
     """ring, grid, four, moons, spiral, swiss-roll or checkerboard."""
     updates: int = 10_000
@@ -35,6 +37,8 @@ class Options(GANOptions, TrainOptions):
     """Size of the noise that the generator starts from."""
     normalisation: str | None = "none"
     """Of the generator: batch, layer or none."""
+    discriminator_normalisation: str | None = "none"
+    """Of the discriminator: batch, layer or none."""
     activation: str | None = "relu"
     """Of both players, e.g. relu, leaky_relu, tanh."""
     penalty_weight: float | None = 0.1

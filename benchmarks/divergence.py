@@ -13,7 +13,7 @@ import kgan  # noqa: F401  (before TensorFlow)
 
 import keras
 
-from benchmarks.results import Row, arguments, begin, record
+from benchmarks.results import Row, arguments, record
 from kgan import networks, objectives, penalties
 from kgan.datasets.pairs import load_pair
 from kgan.models.divergence import DivergenceEstimator, exact_divergence
@@ -48,7 +48,7 @@ def estimate(
 
 def main() -> None:
     """Run every pair with both objectives and write the rows."""
-    given = begin(arguments(__doc__, seeds=3))
+    given = arguments(__doc__, seeds=3)
     rows = []
     for data in ("gaussians", "lines"):
         for objective in ("minimax", "wasserstein"):

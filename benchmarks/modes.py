@@ -1,6 +1,6 @@
 """E3: how many modes of a mixture WGAN-GP finds, and how pure they are, beside VEEGAN's table (Srivastava 2017).
 
-    python -m benchmarks.modes [--seeds 0 1 2 3 4] [--data ring grid]
+    python -m benchmarks.modes [--seeds 0 1 2 3 4]
 
 The settings are the defaults of `python -m apps.toy_distributions train`.
 """
@@ -14,7 +14,7 @@ import kgan  # noqa: F401  (before TensorFlow)
 import tensorflow as tf
 
 from apps.toy_distributions import Options, ToyDistributions
-from benchmarks.results import Row, arguments, begin, record
+from benchmarks.results import Row, arguments, record
 from kgan.datasets.toys import toy_modes
 from kgan.metrics.modes import ModeCoverage, mode_coverage
 
@@ -60,11 +60,9 @@ def train(options: Options) -> Run:
 
 def main() -> None:
     """Train on each mixture and write the rows."""
-    parser = arguments(__doc__, seeds=5)
-    parser.add_argument("--data", nargs="+", default=list(BAR), choices=list(BAR))
-    given = begin(parser)
+    given = arguments(__doc__, seeds=5)
     rows = []
-    for data in given.data:
+    for data in BAR:
         runs = []
         for seed in given.seeds:
             runs.append(train(Options(data=data, seed=seed)))
@@ -78,8 +76,8 @@ def main() -> None:
         command="python -m benchmarks.modes",
         seeds=given.seeds,
         protocol=f"{used.objective}, gradient penalty of weight {used.penalty_weight:g}, {used.updates:,} updates with "
-        f"{used.critic_steps} critic step(s), batch {used.batch_size}, both players {used.depth} layers of {used.width}, "
-        f"Adam({used.beta_1:g}, {used.beta_2:g}) with rates {used.generator_learning_rate:g} and "
+        f"{used.critic_steps} critic step(s), batch {used.batch_size}, both players {used.depth} layers of "
+        f"{used.width}, Adam({used.beta_1:g}, {used.beta_2:g}) with rates {used.generator_learning_rate:g} and "
         f"{used.discriminator_learning_rate:g}, decay: {used.learning_rate_decay}; the defaults of "
         f"apps.toy_distributions. {SAMPLES:,} samples of the generator's moving average ({used.average_decay:g}); high "
         "quality is within 3σ of a mean, and a mode counts when it holds such a sample. To pass, every seed must find "

@@ -1,16 +1,16 @@
 """Equal wall time, same digits, same machine: our DCGAN, LSGAN and WGAN-GP beside PyTorch scripts of the same name.
 
 `python -m benchmarks.quality --torch-python /path/to/python` (an environment with torch and NumPy). The two sides take
-turns. Each trains for the same number of seconds, ours including the time that compiling its step takes, and then
-draws 10,000 digits; both are judged through our digit classifier against the held-out digits. The peers train at
-32 x 32, as their published scripts do, and are scaled back; `reference` tells what that scaling alone costs.
+turns. Each trains on one core for the same number of seconds, ours including the time that compiling its step takes,
+and then draws 10,000 digits, kept in runs/quality/; both are judged through our digit classifier against the held-out
+digits (`--judge` does only that). Two of the peers train at 32 x 32, as their published scripts do, and their samples are
+scaled back to 28 x 28, which costs them: so the held-out digits scaled there and back are judged beside them.
 """
 
 import argparse
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -23,9 +23,12 @@ from kgan.app import Live
 from kgan.metrics.distances import frechet_distance
 from kgan.metrics.features import feature_network
 from kgan.models.recipes import GANOptions, build_gan
+from kgan.training import devices
 
 PEERS = {"dcgan": "dcgan", "lsgan": "lsgan", "wgan-gp": "wgan_gp"}
 SAMPLES = 10_000
+SIDES = ("ours", "torch")
+FOLDER = Path("runs/quality")
 
 
 def main() -> None:
@@ -35,38 +38,36 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="of training for each side")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--models", nargs="+", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--ours", help="internal: train one of our models and write its samples here", default=None)
+    parser.add_argument("--ours", help="internal: train one of our models and write its samples here")
+    parser.add_argument("--judge", action="store_true", help="judge the samples of an earlier run again")
     options = parser.parse_args()
     if options.ours:
         return train_ours(options.models[0], options.seconds, options.seeds[0], Path(options.ours))
 
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if not options.judge:
+        for name in options.models:
+            for seed in options.seeds:
+                train_both(options.torch_python, name, seed, options.seconds)
     real = datasets.load("digits", "test").examples
     network = feature_network("digits")
     activations = network(real)
+
+    def distance(samples: Path) -> float:
+        return frechet_distance(activations, network(np.load(samples)))
+
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.models:
-            for seed in options.seeds:
-                commands = {
-                    "ours": [sys.executable, "-m", "benchmarks.quality", "--models", name, "--ours"],
-                    "torch": [options.torch_python, "-m", "benchmarks.peers.torch_gan", "--model", PEERS[name], "--out"],
-                }
-                row = {"model": name, "seed": seed}
-                for side, command in commands.items():
-                    out = Path(folder) / f"{name}-{seed}-{side}.npy"
-                    seeds = ["--seeds" if side == "ours" else "--seed", str(seed)]
-                    printed = subprocess.run(
-                        [*command, str(out), *seeds, "--seconds", str(options.seconds)],
-                        check=True, capture_output=True, text=True,
-                    ).stdout  # fmt: skip
-                    row[side] = json.loads(printed.strip().splitlines()[-1])
-                    row[side]["frechet"] = frechet_distance(activations, network(np.load(out)))
-                rows.append(row)
-                print(
-                    f"{name} seed {seed}: ours {row['ours']['frechet']:.2f} after {row['ours']['updates']:,} updates, "
-                    f"torch {row['torch']['frechet']:.2f} after {row['torch']['generator_updates']:,}",
-                    flush=True,
-                )
+    for name in options.models:
+        for seed in options.seeds:
+            row = json.loads((FOLDER / f"{name}-{seed}.json").read_text())
+            row |= {side: row[side] | {"frechet": distance(FOLDER / f"{name}-{seed}-{side}.npy")} for side in SIDES}
+            rows.append(row)
+            print(
+                f"{name} seed {seed}: ours {row['ours']['frechet']:.2f} after {row['ours']['updates']:,} updates, "
+                f"torch {row['torch']['frechet']:.2f} after {row['torch']['generator_updates']:,}; "
+                f"real digits scaled as torch's are {distance(FOLDER / f'{name}-reference.npy'):.2f}",
+                flush=True,
+            )
     record(
         "Quality at equal wall time",
         [
@@ -78,10 +79,28 @@ def main() -> None:
             }
             for name in options.models
         ],
-        command=f"python -m benchmarks.quality --seconds {options.seconds:g}",
+        command=f"python -m benchmarks.quality --torch-python PYTHON --seconds {options.seconds:g}",
         seeds=options.seeds,
         protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits",
     )
+
+
+def train_both(torch_python: str, name: str, seed: int, seconds: float) -> None:
+    """Train one model on both sides, one after the other, and keep what they draw and say."""
+    commands = {
+        "ours": [sys.executable, "-m", "benchmarks.quality", "--models", name, "--seeds", str(seed), "--ours"],
+        "torch": [
+            torch_python, "-m", "benchmarks.peers.torch_gan", "--model", PEERS[name], "--seed", str(seed),
+            "--threads", "1", "--reference", str(FOLDER / f"{name}-reference.npy"), "--out",
+        ],
+    }  # fmt: skip
+    said = {"model": name, "seed": seed}
+    for side, command in commands.items():
+        out = str(FOLDER / f"{name}-{seed}-{side}.npy")
+        ran = subprocess.run([*command, out, "--seconds", str(seconds)], check=True, capture_output=True, text=True)
+        said[side] = json.loads(ran.stdout.strip().splitlines()[-1])
+        print(f"{name} seed {seed} {side}: {said[side]}", flush=True)
+    (FOLDER / f"{name}-{seed}.json").write_text(json.dumps(said))
 
 
 def train_ours(name: str, seconds: float, seed: int, out: Path) -> None:
@@ -97,6 +116,7 @@ def train_ours(name: str, seconds: float, seed: int, out: Path) -> None:
             if time.perf_counter() >= self.end:
                 self.model.stop_training = True
 
+    devices.set_up(devices.Devices(threads=1), seed)
     data = datasets.load("digits", "train")
     model = build_gan(GANOptions(objective=name), data.shape, 10_000, seed)
     until = Until()

@@ -21,16 +21,11 @@ class Row(TypedDict):
     passes: bool
 
 
-def arguments(about: str | None, seeds: int) -> argparse.ArgumentParser:
-    """The options every experiment has: --seeds (0 to `seeds` - 1 when left out) and --threads (1)."""
+def arguments(about: str | None, seeds: int) -> argparse.Namespace:
+    """Read --seeds (0 to `seeds` - 1 when left out) and --threads (1), and set the threads."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(seeds)), help="one run each")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, 0 for all cores")
-    return parser
-
-
-def begin(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Read the options and set the threads."""
     given = parser.parse_args()
     devices.set_up(devices.Devices(threads=given.threads), given.seeds[0])
     return given

@@ -176,7 +176,7 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
         for sentence in damaged:
             print(f"warning: {sentence}", file=sys.stderr)
     elif options.from_:
-        pretrained = exported.load(options.from_)
+        pretrained = exported.find(options.from_)
         options = _parse_again(app, _stored_options(app, pretrained.card, options.from_), arguments)
     _check(options)
     if first > options.updates:
@@ -267,7 +267,7 @@ def _batches(options, model, data, strategy, first):
     return strategy.distribute_datasets_from_function(of_this_worker)
 
 
-def start_from(model: AdversarialModel, pretrained: exported.Exported) -> None:
+def start_from(model: AdversarialModel, pretrained: exported.Export) -> None:
     """Give a new model an export's weights, so that before its first update it is exactly the exported model.
 
     Training goes on from the moving average, where one is kept, since that is what was exported.
@@ -311,7 +311,8 @@ def export(app: App, options: ExportOptions) -> None:
     devices.set_up(dataclasses.replace(trained.devices, strategy="one", precision="float32", jit=False), trained.seed)
     data = app.data(trained, "test")
     model = app.build(trained, data)
-    checkpoints.restore(model.state(), arrays, options.run)
+    networks = model.state(optimizers=False)
+    checkpoints.restore(networks, {name: arrays[name] for name in arrays.keys() & networks.keys()}, options.run)
     figures = app.figures(Live(model), trained, data, options.count) if options.count else []
     card = {
         "app": app.name,
@@ -326,7 +327,7 @@ def export(app: App, options: ExportOptions) -> None:
     this = f"python -m apps.{app.name}"
     print(
         f"exported update {update:,} to {version}\nnext:\n  {this} sample --model {options.to}\n"
-        f"  {this} train --from {options.to} --data folder:my_images"
+        f"  {this} train --from {options.to} --updates 1000"
     )
 
 
@@ -388,7 +389,8 @@ def _stored_options(app: App, config: dict, source: Path) -> TrainOptions:
             f"{source} is of the app {config.get('app')!r}, not {app.name}: use python -m apps.{config.get('app')}."
         )
     try:
-        kept = {name: tuple(v) if isinstance(v, list) else v for name, v in config["options"].items()}  # JSON has no tuple
+        # JSON gives a tuple back as a list.
+        kept = {name: tuple(v) if isinstance(v, list) else v for name, v in config["options"].items()}
         kept["devices"] = devices.Devices(**kept["devices"])
         return app.Options(**kept)
     except (TypeError, KeyError, AttributeError) as error:

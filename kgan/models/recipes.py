@@ -16,7 +16,6 @@ PLAIN = {
 }  # fmt: skip
 """What a plain objective gets where nothing else is said: DCGAN's settings (Radford 2016)."""
 
-PENALISED = {"discriminator_normalisation": "none"}
 CRITIC = {"objective": "wasserstein", "critic_steps": 5}
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -26,13 +25,17 @@ RECIPES: dict[str, dict[str, Any]] = {
         "weight_clip": 0.01, "optimizer": "rmsprop",
         "generator_learning_rate": 5e-5, "discriminator_learning_rate": 5e-5,
     },
-    "wgan-gp": PLAIN | PENALISED | CRITIC | {
+    "wgan-gp": PLAIN | CRITIC | {
         "penalty": "gradient-penalty", "generator_learning_rate": 1e-4, "discriminator_learning_rate": 1e-4,
         "beta_1": 0.0, "beta_2": 0.9,
     },
-    "dragan": PLAIN | PENALISED | {"objective": "non-saturating", "penalty": "dragan"},
-    "r1gan": PLAIN | PENALISED | {"objective": "non-saturating", "penalty": "r1", "penalty_weight": 1.0, "beta_1": 0.0, "beta_2": 0.99},
-    "sngan": PLAIN | PENALISED | {"objective": "hinge", "spectral": True, "beta_1": 0.0, "beta_2": 0.9},
+    "dragan": PLAIN | {"objective": "non-saturating", "penalty": "dragan"},
+    "r1gan": PLAIN | {
+        "objective": "non-saturating", "penalty": "r1", "penalty_weight": 1.0, "beta_1": 0.0, "beta_2": 0.99,
+    },
+    "sngan": PLAIN | {
+        "objective": "hinge", "spectral": True, "discriminator_normalisation": "none", "beta_1": 0.0, "beta_2": 0.9,
+    },
 }  # fmt: skip
 """Objective, penalty, optimiser and normalisation as the papers combine them, by the name of the whole."""
 
@@ -103,15 +106,16 @@ class GANOptions:
         if self.objective in RECIPES:
             recipe = RECIPES[self.objective]
         elif self.objective in objectives.OBJECTIVES:
-            penalised = self.penalty not in (None, "none")
-            recipe = PLAIN | (PENALISED if penalised else {}) | {"objective": self.objective}
+            recipe = PLAIN | {"objective": self.objective}
         else:
             known = [*RECIPES, *objectives.OBJECTIVES]
             raise UsageError(f"unknown objective {self.objective!r}: {suggestion(self.objective, known)}.")
         gaps = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         full = replace(self, **gaps)
-        for name in ("critic_steps", "latent_dim", "width"):
-            if getattr(full, name) < 1:
+        if self.discriminator_normalisation is None and full.penalty != "none":
+            full = replace(full, discriminator_normalisation="none")  # a penalty is per sample, a batch's mean is not
+        for name in ("critic_steps", "latent_dim", "width", "depth"):
+            if getattr(full, name) is not None and getattr(full, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give at least 1.")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
             if not 0 < getattr(full, name) < 1:
@@ -183,6 +187,7 @@ def _size(options: GANOptions, network: str) -> dict:
 def optimizers(options: GANOptions, updates: int) -> dict[str, keras.optimizers.Optimizer]:
     """The two players' optimisers, for `GAN.compile`."""
     full = options.resolved()
+    updates = max(1, updates)  # a schedule over nothing is no schedule
     rates = {"generator": full.generator_learning_rate, "discriminator": full.discriminator_learning_rate}
     steps = {"generator": updates, "discriminator": updates * full.critic_steps}
     return {

@@ -19,19 +19,11 @@ WEIGHTS = "assets.extra/model.weights.h5"
 
 
 @dataclass(frozen=True)
-class Exported:
-    """A loaded export: ``directory`` is that of the version, ``card`` what its ``kgan.json`` says."""
+class Export:
+    """What an export says of itself: ``directory`` is that of the version, ``card`` what its ``kgan.json`` says."""
 
     directory: Path
     card: dict[str, Any]
-    _module: Any = field(repr=False)  # keeps the variables alive that the signatures read
-
-    @property
-    def signatures(self) -> tuple[str, ...]:
-        """The names that ``call`` takes, the default one first."""
-        default = self.card.get("serving_default")
-        names = set(self._module.signatures) - {"serving_default"}
-        return tuple(sorted(names, key=lambda name: (name != default, name)))
 
     @property
     def weights(self) -> Path:
@@ -40,6 +32,20 @@ class Exported:
         if not path.is_file():
             raise UsageError(f"{str(path)!r} is missing, so this export cannot be trained on: export it again.")
         return path
+
+
+@dataclass(frozen=True)
+class Exported(Export):
+    """A loaded export, whose signatures can be called."""
+
+    _module: Any = field(repr=False)  # keeps the variables alive that the signatures read
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The names that ``call`` takes, the default one first."""
+        default = self.card.get("serving_default")
+        names = set(self._module.signatures) - {"serving_default"}
+        return tuple(sorted(names, key=lambda name: (name != default, name)))
 
     def call(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Ask signature ``name``, e.g. ``call("generate", seed=0, count=64)["images"]``.
@@ -66,6 +72,20 @@ def load(path: str | os.PathLike) -> Exported:
     Raises:
         UsageError: there is no such model or version, or something in it is missing or damaged.
     """
+    export = find(path)
+    try:
+        module = tf.saved_model.load(str(export.directory))
+    except Exception as error:  # half a protocol buffer can break the loader anywhere
+        raise UsageError(f"the model in {str(export.directory)!r} is damaged or incomplete: export it again.") from error
+    return Exported(export.directory, export.card, module)
+
+
+def find(path: str | os.PathLike) -> Export:
+    """Read only the card of ``saved_models/NAME`` or ``saved_models/NAME/3``: nothing is computed, no device chosen.
+
+    Raises:
+        UsageError: there is no such model or version, or its card is missing or damaged.
+    """
     directory = _find(Path(path))
     try:
         card = json.loads((directory / CARD).read_text(encoding="utf-8"))
@@ -75,11 +95,7 @@ def load(path: str | os.PathLike) -> Exported:
         raise UsageError(f"{str(directory / CARD)!r} is missing: export the model again with kgan.") from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{str(directory / CARD)!r} is damaged: export the model again.") from error
-    try:
-        module = tf.saved_model.load(str(directory))
-    except Exception as error:  # half a protocol buffer can break the loader anywhere
-        raise UsageError(f"the model in {str(directory)!r} is damaged or incomplete: export it again.") from error
-    return Exported(directory, card, module)
+    return Export(directory, card)
 
 
 def versions(directory: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """The weights of a model's networks as one file: what a fine-tune starts from."""
 
 import os
+import warnings
 from pathlib import Path
 
 import h5py
@@ -36,7 +37,9 @@ def load_networks(model: keras.Model, path: str | os.PathLike) -> None:
     try:
         if len(arrays) != len(model.weights):  # Keras passes over what is in the file but not in the model
             raise ValueError(f"the file holds {len(arrays)} arrays, the model {len(model.weights)}")
-        keras.saving.load_weights(model, path, objects_to_skip=_run_state(model))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns of what does not fit before it says so; one sentence does
+            keras.saving.load_weights(model, path, objects_to_skip=_run_state(model))
     except (ValueError, KeyError) as error:
         raise UsageError(
             f"the weights in {str(path)!r} are of another model: build it with the options that kgan.json beside them "

@@ -206,7 +206,10 @@ def copies(world, tmp_path):
     return world | {"folder": tmp_path, "run": tmp_path / "run", "export": tmp_path / "export"}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"app": "toy_distributions"}', '{"app": "toy_distributions", "options": 3}'])
+NO_CONFIGS = ["{", "[]", '{"app": "toy_distributions"}', '{"app": "toy_distributions", "options": 3}']
+
+
+@pytest.mark.parametrize("text", NO_CONFIGS)
 def test_a_damaged_config(text, copies, capsys):
     (copies["run"] / "config.json").write_text(text)
     check("toy_distributions", ["train", "--resume", "{run}"], "damaged|not those of this version", copies, capsys)

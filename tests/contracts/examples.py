@@ -43,7 +43,8 @@ def gan(**options) -> Example:
 
 def divergence_estimator(**options) -> Example:
     """Pairs of points."""
-    model = DivergenceEstimator(mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2), "minimax", "r1", **options)
+    discriminator = mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2)
+    model = DivergenceEstimator(discriminator, "minimax", "r1", **options)
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
 
 

@@ -23,7 +23,8 @@ UPDATES, MIDDLE = 4, 2
 
 def models() -> list[type[AdversarialModel]]:
     """Every game of kgan.models that can be exported."""
-    rooms = [importlib.import_module(f"kgan.models.{found.name}") for found in pkgutil.iter_modules(kgan.models.__path__)]
+    names = [found.name for found in pkgutil.iter_modules(kgan.models.__path__)]
+    rooms = [importlib.import_module(f"kgan.models.{name}") for name in names]
     kinds = [kind for room in rooms for _, kind in inspect.getmembers(room, inspect.isclass)]
     games = {kind for kind in kinds if issubclass(kind, AdversarialModel) and hasattr(kind, "signatures")}
     return sorted(games, key=lambda kind: kind.__name__)
@@ -34,7 +35,11 @@ def test_every_model_has_an_example():
     assert len(models()) >= 2 and not missing, f"add {missing} to tests/contracts/examples.py"
 
 
-def build(kind, optimizer=lambda: keras.optimizers.Adam(1e-2), eager=False, average_decay=0.5, critic_steps=2) -> Example:
+def adam():
+    return keras.optimizers.Adam(1e-2)
+
+
+def build(kind, optimizer=adam, eager=False, average_decay=0.5, critic_steps=2) -> Example:
     example = EXAMPLES[kind](critic_steps=critic_steps, average_decay=average_decay, seed=5)
     optimizers = {f"{player}_optimizer": optimizer() for player in example.model.players}
     example.model.compile(**optimizers, run_eagerly=eager)
@@ -271,7 +276,11 @@ def update(request):
 
         setattr(model, f"{player}_loss", recorded)
     batch = example.batch(0, 2 * BATCH)
-    report = model.play(tf.constant(batch))
+    tf.config.run_functions_eagerly(True)  # what is recorded is to be numbers
+    try:
+        report = model.play(tf.constant(batch))
+    finally:
+        tf.config.run_functions_eagerly(False)
     return request.param, model, batch, calls, report
 
 

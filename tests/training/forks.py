@@ -116,7 +116,8 @@ def _become(module, request: dict) -> None:
     os.environ.update(request["environment"])
     status = 1
     try:
-        kind = next(k for k in vars(module).values() if isinstance(k, type) and issubclass(k, app.App) and k is not app.App)
+        classes = [thing for thing in vars(module).values() if isinstance(thing, type)]
+        kind = next(one for one in classes if issubclass(one, app.App) and one is not app.App)
         status = _main(app, kind, request)
     except SystemExit as end:
         status = end.code

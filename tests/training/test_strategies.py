@@ -17,7 +17,8 @@ RUNS = {
         "--dropout", "0.1", "--critic-steps", "2", "--learning-rate-decay", "none",
     ),
     "images": (
-        "image_generation", "--data", "digits", "--size", "8", "--width", "4", "--latent-dim", "8", "--objective", "lsgan",
+        "image_generation", "--data", "digits", "--size", "8", "--width", "4", "--latent-dim", "8",
+        "--objective", "lsgan",
         "--discriminator-normalisation", "batch",
     ),
 }  # fmt: skip
@@ -94,7 +95,7 @@ def test_several_devices_resume_exactly(forks, tmp_path):
 
 def test_devices_that_are_not_there_are_refused_and_not_waited_for():
     tf.constant(1) + 1  # TensorFlow has begun, so the processor can no longer be split
-    with pytest.raises(UsageError, match=r"^--replicas is 3 but TensorFlow has already begun in this process, with 1 CPU"):
+    with pytest.raises(UsageError, match="^--replicas is 3 but TensorFlow has already begun"):
         devices.set_up(devices.Devices(strategy="mirrored", replicas=3), 0)
 
 
