@@ -70,8 +70,8 @@ def main() -> None:
         command="python -m benchmarks.fgan",
         seeds=given.seeds,
         protocol="Target .33 N(−1, .255²) + .67 N(2, 1.415²), generator x = μ + σz from (0, 1), T a 64-64 tanh MLP "
-        f"(the first biases spread over ±5), the saddle objective (no trick), batch {BATCH:,}, {UPDATES:,} updates, Adam "
-        f"with rates {RATES['generator']} and {RATES['discriminator']} falling along a cosine. F, μ, σ of the "
+        f"(the first biases spread over ±5), the saddle objective (no trick), batch {BATCH:,}, {UPDATES:,} updates, "
+        f"Adam with rates {RATES['generator']} and {RATES['discriminator']} falling along a cosine. F, μ, σ of the "
         f"generator's moving average ({AVERAGE_DECAY}); F is E_P[T] − E_Q[f*(T)] with the trained T by quadrature. "
         "Errors are against the best fit there is; to pass, none on any seed may exceed that of the paper's own fit.",
     )

@@ -1,4 +1,4 @@
-"""Short versions of benchmarks E1, E2 and E3, with loose bounds: that each algorithm finds what is known to be there."""
+"""Short versions of E1, E2 and E3, with loose bounds: that each algorithm finds what is known to be there."""
 
 import numpy as np
 import pytest

@@ -178,16 +178,17 @@ class AdversarialModel(keras.Model):
         """One mean for each player's loss and each further scalar it reports."""
         return list(self.meters.values())
 
-    def state(self) -> dict[str, keras.Variable]:
+    def state(self, optimizers: bool = True) -> dict[str, keras.Variable]:
         """Every variable that an exact resume must restore, by a name that says whose it is.
 
-        Networks (with the state of their dropout), moving averages, optimisers, update counter and metrics. They are
-        numbered, since Keras's own names depend on what else the process has built before.
+        Networks (with the state of their dropout), moving averages, optimisers (unless left out, as for a model that
+        will only be used), update counter and metrics. They are numbered, since Keras's own names depend on what else
+        the process has built before.
         """
         owners = {player: [v for n in self.networks(player) for v in n.variables] for player in self.players}
         for part in self._averaged_parts():
             owners[f"average_{part}"] = self.inference(part).variables
-        for player in self.players if self.compiled else ():
+        for player in self.players if optimizers and self.compiled else ():
             owners[f"{player}_optimizer"] = self.optimizer_of(player).variables
         for name, meter in self.meters.items():
             owners[f"metric_{name}"] = meter.variables
