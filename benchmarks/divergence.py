@@ -19,7 +19,7 @@ from kgan.datasets.pairs import load_pair
 from kgan.models.divergence import DivergenceEstimator, exact_divergence
 
 THETAS = (1.0, 2.0, 4.0, 8.0)
-UPDATES = 2_000
+UPDATES = 4_000
 BATCH = 512
 HELD_OUT = 200_000
 # Under a penalty of weight w the best slope is 1 + theta / 2w, and the estimate is that much too large: by 40 % at the
