@@ -101,7 +101,7 @@ def image_figures(
         figures.append(Figure("class KL(model || data)", classes.kl, how("nats"), remark=remark))
     if training is not None:
         ratio = np.median(nearest_neighbours(fake, training)[1]) / np.median(nearest_neighbours(real, training)[1])
-        remark = "below 1, samples are nearer to the training set than unseen real images are"
+        remark = "well below 1 would mean that training images are remembered"
         figures.append(Figure(
             "distance to the nearest training image, samples / real",
             float(ratio),
