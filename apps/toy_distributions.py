@@ -51,6 +51,10 @@ class Options(GANOptions, TrainOptions):
     """Of the discriminator or critic."""
     learning_rate_decay: str = "cosine"
     """Let both learning rates fall to zero over the run: none, linear or cosine."""
+    beta_1: float | None = 0.0
+    """Adam's decay of the first moment: with momentum the modes of the grid come out blurred."""
+    beta_2: float | None = 0.9
+    """Adam's decay of the second moment; RMSprop's rho is its own 0.9."""
 
 
 class ToyDistributions(App):
