@@ -36,11 +36,15 @@ class ImageGeneration(App):
     def data(self, options: Options, split: str) -> Data:
         """The images, at the size that was asked for."""
         if options.size and len(options.size) > 2:
-            raise UsageError(f"--size {options.size} has {len(options.size)} numbers: give one side, or height and width.")
+            raise UsageError(
+                f"--size {options.size} has {len(options.size)} numbers: give one side, or height and width."
+            )
         size = None if options.size is None else options.size * 2 if len(options.size) == 1 else options.size
         data = datasets.load(options.data, split, size=size, channels=options.channels, strict=options.strict)
         if len(data.shape) != 3:
-            raise UsageError(f"{options.data!r} is not made of images: use python -m apps.toy_distributions for points.")
+            raise UsageError(
+                f"{options.data!r} is not made of images: use python -m apps.toy_distributions for points."
+            )
         return data
 
     def build(self, options: Options, data: Data):
@@ -56,10 +60,12 @@ class ImageGeneration(App):
     ) -> list[Figure]:
         """Distances to held-out images, precision and recall, classes, and how near the training images are."""
         name = features or ("digits" if options.data in ("digits", "mnist") else "efficientnet-lite0")
-        samples = np.concatenate([
-            model.call("generate", seed=seed + index, count=min(100, count - 100 * index))["images"]
-            for index in range(math.ceil(count / 100))
-        ])
+        samples = np.concatenate(
+            [
+                model.call("generate", seed=seed + index, count=min(100, count - 100 * index))["images"]
+                for index in range(math.ceil(count / 100))
+            ]
+        )
         return image_figures(
             samples, data.examples, feature_network(name),
             reference_name=f"held-out {options.data}", seed=seed, real_labels=data.labels,

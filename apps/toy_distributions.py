@@ -90,7 +90,9 @@ class ToyDistributions(App):
         canvas = Canvas(figsize=(5, 5), dpi=100)
         axes = canvas.add_axes((0, 0, 1, 1))
         low, high = np.percentile(scores, [2, 98])
-        axes.contourf(axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both")
+        axes.contourf(
+            axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both"
+        )
         axes.scatter(*real.T, s=5, color="tab:blue", alpha=0.5, linewidths=0, label="real")
         axes.scatter(*fake.T, s=5, color="tab:orange", alpha=0.8, linewidths=0, label="generated")
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
@@ -111,8 +113,12 @@ class ToyDistributions(App):
         if options.data in MODES:
             coverage = mode_coverage(samples, *MODES[options.data])
             found += [
-                Figure("modes", coverage.covered, f"of {coverage.modes}, holding a high-quality sample; {protocol}",
-                       remark=f"missing {', '.join(coverage.missing)}" if coverage.missing else "none is missing"),
+                Figure(
+                    "modes",
+                    coverage.covered,
+                    f"of {coverage.modes}, holding a high-quality sample; {protocol}",
+                    remark=f"missing {', '.join(coverage.missing)}" if coverage.missing else "none is missing",
+                ),
                 Figure("high quality", coverage.high_quality, f"share within 3 sigma of a mode; {protocol}"),
                 Figure("reverse KL", coverage.reverse_kl, f"nats, over the modes; {protocol}"),
             ]

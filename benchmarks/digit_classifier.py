@@ -8,11 +8,11 @@ import argparse
 import time
 from pathlib import Path
 
-import kgan  # before TensorFlow
 import keras
 import numpy as np
 from scipy import ndimage
 
+import kgan  # before TensorFlow
 from benchmarks.results import record
 from kgan.metrics.digits import WEIGHTS, digit_classifier
 from kgan.metrics.distances import frechet_distance
@@ -44,13 +44,17 @@ def main() -> None:
     seconds = time.perf_counter() - started
     activations, logits = model.predict(held_out.astype(np.float32), batch_size=200, verbose=0)
     accuracy = np.mean(logits.argmax(axis=-1) == held_out_labels)
-    print(f"accuracy {accuracy:.2%} on {len(held_out):,} held-out digits; reference >= {REFERENCE:.0%} "
-          f"({len(images):,} training digits, {EPOCHS} epochs, seed {options.seed}; {seconds:.0f} s)")
+    print(
+        f"accuracy {accuracy:.2%} on {len(held_out):,} held-out digits; reference >= {REFERENCE:.0%} "
+        f"({len(images):,} training digits, {EPOCHS} epochs, seed {options.seed}; {seconds:.0f} s)"
+    )
     seen = model.predict(images.astype(np.float32), batch_size=200, verbose=0)[0]
-    floor = [frechet_distance(activations, seen[first:first + 1000]) for first in range(0, len(seen), 1000)]
-    print(f"Fréchet distance of real digits, the floor: {np.mean(floor):.3f} ± {np.std(floor):.3f} "
-          f"(1,000 training digits against {len(held_out):,} held-out, {len(floor)} disjoint sets); "
-          f"all {len(seen):,} training digits: {frechet_distance(activations, seen):.3f}")
+    floor = [frechet_distance(activations, seen[first : first + 1000]) for first in range(0, len(seen), 1000)]
+    print(
+        f"Fréchet distance of real digits, the floor: {np.mean(floor):.3f} ± {np.std(floor):.3f} "
+        f"(1,000 training digits against {len(held_out):,} held-out, {len(floor)} disjoint sets); "
+        f"all {len(seen):,} training digits: {frechet_distance(activations, seen):.3f}"
+    )
     if not options.choose:
         model.save_weights(options.out)
         record(

@@ -9,10 +9,9 @@ penalty the earth mover's distance (Arjovsky 2017, of whose example 1 the lines 
 
 import statistics
 
-import kgan  # noqa: F401  (before TensorFlow)
-
 import keras
 
+import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import Row, arguments, record
 from kgan import networks, objectives, penalties
 from kgan.datasets.pairs import load_pair
@@ -34,9 +33,7 @@ def estimate(
 ) -> float:
     """Train a discriminator between the pair and return what it measures on `count` fresh pairs."""
     pairs = load_pair(data, theta, "train")
-    discriminator = networks.get("mlp").discriminator(
-        (pairs.shape[-1],), widths=(64, 64), activation="tanh", seed=seed
-    )
+    discriminator = networks.get("mlp").discriminator((pairs.shape[-1],), widths=(64, 64), activation="tanh", seed=seed)
     penalty = penalties.get("one-sided-gradient-penalty", PENALTY_WEIGHT) if objective == "wasserstein" else None
     model = DivergenceEstimator(discriminator, objective, penalty, seed=seed)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, updates)

@@ -10,12 +10,11 @@ sampling is left in either.
 import statistics
 from dataclasses import astuple, dataclass
 
-import kgan  # noqa: F401  (before TensorFlow)
-
 import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import Row, arguments, record
 from kgan.datasets.data import Data
 from kgan.models.gan import GAN

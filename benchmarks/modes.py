@@ -9,10 +9,9 @@ import statistics
 import time
 from dataclasses import dataclass
 
-import kgan  # noqa: F401  (before TensorFlow)
-
 import tensorflow as tf
 
+import kgan  # noqa: F401  (before TensorFlow)
 from apps.toy_distributions import Options, ToyDistributions
 from benchmarks.results import Row, arguments, record
 from kgan.datasets.toys import toy_modes

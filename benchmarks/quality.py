@@ -3,8 +3,8 @@
 `python -m benchmarks.quality --torch-python /path/to/python` (an environment with torch and NumPy). The two sides take
 turns. Each trains on one core for the same number of seconds, ours including the time that compiling its step takes,
 and then draws 10,000 digits, kept in runs/quality/; both are judged through our digit classifier against the held-out
-digits (`--judge` does only that). Two of the peers train at 32 x 32, as their published scripts do, and their samples are
-scaled back to 28 x 28, which costs them: so the held-out digits scaled there and back are judged beside them.
+digits (`--judge` does only that). Two of the peers train at 32 x 32, as their published scripts do, and their samples
+are scaled back to 28 x 28, which costs them: so the held-out digits scaled there and back are judged beside them.
 """
 
 import argparse
@@ -75,7 +75,8 @@ def main() -> None:
         "Quality at equal wall time",
         [
             {
-                "setting": f"{name}, {options.seconds:g} s each, seeds {[r['seed'] for r in rows if r['model'] == name]}",
+                "setting": f"{name}, {options.seconds:g} s each, seeds "
+                f"{[row['seed'] for row in rows if row['model'] == name]}",
                 "ours": _spread(row["ours"]["frechet"] for row in rows if row["model"] == name),
                 "reference": _spread(row["torch"]["frechet"] for row in rows if row["model"] == name),
                 "passes": all(r["ours"]["frechet"] < r["torch"]["frechet"] for r in rows if r["model"] == name),
@@ -84,8 +85,8 @@ def main() -> None:
         ],
         command=f"python -m benchmarks.quality --torch-python PYTHON --seconds {options.seconds:g}",
         seeds=options.seeds,
-        protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits. One core "
-        "for each side. The held-out digits scaled to 32 x 32 and back, as dcgan's and lsgan's peers are: 3.94",
+        protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits. "
+        "One core for each side. The held-out digits scaled to 32 x 32 and back, as dcgan's and lsgan's peers are: 3.94",
     )
 
 

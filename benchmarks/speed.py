@@ -79,8 +79,10 @@ def measure(options: argparse.Namespace) -> dict:
                 options.torch_python, "-m", "benchmarks.peers.torch_speed", "--networks", networks, threads,
                 "--precision", name.removeprefix("torch "),
             )  # fmt: skip
-            print(f"{name} ({workers[name].facts['torch']}): outputs of its networks differ from ours by at most "
-                  f"{workers[name].facts['difference']:.1e}")
+            print(
+                f"{name} ({workers[name].facts['torch']}): outputs of its networks differ from ours by at most "
+                f"{workers[name].facts['difference']:.1e}"
+            )
         answers = {name: [] for name in workers}
         for worker in workers.values():
             worker.ask("run", WARM_UP)
@@ -100,7 +102,10 @@ def measure(options: argparse.Namespace) -> dict:
         first, last = turns[0]["losses"], turns[-1]["losses"]
         losses = ", ".join(f"{key.removesuffix('_loss')} {first[key]:.3f} -> {last[key]:.3f}" for key in first)
         print(f"  {name:22} {rate[name]:6.0f} images/s, losses of the first and last round: {losses}")
-    ratios = {name: [t["seconds"] / o["seconds"] for t, o in zip(answers[name], answers[ours])] for name in theirs}
+    ratios = {
+        name: [t["seconds"] / o["seconds"] for t, o in zip(answers[name], answers[ours], strict=True)]
+        for name in theirs
+    }
     for name, values in ratios.items():
         print(f"  ours / {name}: {statistics.median(values):.2f} x (rounds {min(values):.2f} to {max(values):.2f})")
     data_share = data_seconds / statistics.median(t["seconds"] for t in answers[ours])

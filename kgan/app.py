@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,8 +117,7 @@ class Live:
 
     def __init__(self, model: AdversarialModel):
         self._functions = {
-            name: (tf.function(signature.function), signature.inputs)
-            for name, signature in model.signatures().items()
+            name: (tf.function(signature.function), signature.inputs) for name, signature in model.signatures().items()
         }
 
     def call(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
@@ -157,6 +156,10 @@ class App:
 
     def health(self, model: AdversarialModel, options: TrainOptions, data: Data) -> dict[str, Any]:
         """Further arguments of the `Health` callback: what to warn of."""
+        return {}
+
+    def verbs(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
+        """Verbs of its own beside the usual four: the dataclass of each one's options, and what is done with them."""
         return {}
 
 
@@ -281,9 +284,9 @@ def sample(app: App, options: SampleOptions) -> None:
     """Draw samples of an exported model."""
     if options.count < 1:
         raise UsageError(f"--count is {options.count}: give at least 1.")
-    model, trained = _open(app, options.model)
+    model, trained = open_model(app, options.model)
     picture = app.picture(model, trained, options.count, options.seed)
-    _save_picture(picture, options.out)
+    save_picture(picture, options.out)
     print(f"wrote {options.out}: {options.count} samples of {options.model}, seed {options.seed}")
 
 
@@ -291,7 +294,7 @@ def evaluate(app: App, options: EvaluateOptions) -> None:
     """Print an exported model's figures."""
     if options.count < 2:
         raise UsageError(f"--count is {options.count}: give at least 2 samples to measure.")
-    model, trained = _open(app, options.model)
+    model, trained = open_model(app, options.model)
     if options.data:
         trained = dataclasses.replace(trained, data=options.data)
     data = app.data(trained, "test")
@@ -342,6 +345,7 @@ def main(app: App, arguments: Sequence[str] | None = None) -> None:
         "sample": (SampleOptions, lambda options: sample(app, options)),
         "evaluate": (EvaluateOptions, lambda options: evaluate(app, options)),
         "export": (ExportOptions, lambda options: export(app, options)),
+        **app.verbs(),
     }
     kinds = [Annotated[kind, tyro.conf.subcommand(verb, prefix_name=False)] for verb, (kind, _) in verbs.items()]
     try:
@@ -423,12 +427,14 @@ def _check(options: TrainOptions) -> None:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least {least}.")
 
 
-def _open(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
+def open_model(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
+    """An exported model of this app, and the options that it was trained with."""
     model = exported.load(path)
     return model, _stored_options(app, model.card, path)
 
 
-def _save_picture(picture: np.ndarray, path: Path) -> None:
+def save_picture(picture: np.ndarray, path: Path) -> None:
+    """Write a picture, uint8 [H, W, 3]; UsageError where that is not possible."""
     try:
         Image.fromarray(picture).save(path)
     except (OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Draws a grid of pictures with an exported generator, and shows how little that takes: TensorFlow, nothing of ours.
 
-    python saved_models/draw.py saved_models/digits --count 64 --seed 0 --out grid.png
+python saved_models/draw.py saved_models/digits --count 64 --seed 0 --out grid.png
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Before anything else: kgan chooses the Keras that the process will have, and one thread makes every test repeatable."""
+"""Before anything else: kgan chooses the Keras of the process, and one thread makes every test repeatable."""
 
 import kgan  # noqa: F401  # isort: skip
 import tensorflow as tf

@@ -45,6 +45,7 @@ def test_references_of_f_gan_are_the_smallest_divergences():
         "pearson": lambda q: (p - q) ** 2 / q,
     }
     for name, (best, _) in fgan.REFERENCE.items():
+
         def value(mean, deviation, name=name):
             return np.trapezoid(definitions[name](normal(mean, deviation)), x)
 

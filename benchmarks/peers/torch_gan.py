@@ -52,10 +52,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="samples, uint8 [N, 28, 28, 1] .npy")
     parser.add_argument("--samples", type=int, default=10000)
-    parser.add_argument("--sampling", choices=("train", "eval"), default="train", help="mode of the generator's "
-                        "normalisation when samples are drawn; train is what the peer's scripts do")
-    parser.add_argument("--reference", type=Path, help="also write the held-out digits here after the same resizing as "
-                        "the samples, to tell what the resizing alone costs")
+    parser.add_argument(
+        "--sampling",
+        choices=("train", "eval"),
+        default="train",
+        help="mode of the generator's normalisation when samples are drawn; train is what the peer's scripts do",
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        help="also write the held-out digits here after the same resizing as "
+        "the samples, to tell what the resizing alone costs",
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--digits", type=Path, default=DIGITS)
     options = parser.parse_args()
@@ -93,8 +101,14 @@ def train(step: Step, images: Tensor, seconds: float) -> dict[str, float]:
             break
     wall, others = watch.seconds(), watch.others()
     last = {name: round(value.item(), 4) for name, value in losses.items()}
-    return {"discriminator_updates": updates, "generator_updates": generator_updates, "images_seen": seen,
-            "wall_seconds": round(wall, 2), "others": others, **last}
+    return {
+        "discriminator_updates": updates,
+        "generator_updates": generator_updates,
+        "images_seen": seen,
+        "wall_seconds": round(wall, 2),
+        "others": others,
+        **last,
+    }
 
 
 def batches(images: Tensor, size: int) -> Iterator[Tensor]:

@@ -47,7 +47,9 @@ def main() -> None:
         watch = Stopwatch()
         totals = sum(step() for _ in range(count)).tolist()
         seconds = watch.seconds()
-        losses = {name: total / count for name, total in zip(("discriminator_loss", "generator_loss"), totals)}
+        losses = {
+            name: total / count for name, total in zip(("discriminator_loss", "generator_loss"), totals, strict=True)
+        }
         return {"seconds": seconds, "others": watch.others(), "losses": losses}
 
     serve({"torch": torch.__version__, "difference": difference}, {"run": run})

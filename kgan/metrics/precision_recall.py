@@ -44,7 +44,5 @@ def _share_inside(samples: np.ndarray, centres: np.ndarray, k: int) -> float:
     for rows, squares in squared_distances(centres, centres):
         squares[np.arange(len(squares)), np.arange(rows.start, rows.stop)] = np.inf  # nobody is their own neighbour
         radii[rows] = np.partition(squares, k - 1, axis=1)[:, k - 1]
-    inside = sum(
-        np.count_nonzero((squares <= radii).any(axis=1)) for _, squares in squared_distances(samples, centres)
-    )
+    inside = sum(np.count_nonzero((squares <= radii).any(axis=1)) for _, squares in squared_distances(samples, centres))
     return inside / len(samples)

@@ -76,6 +76,7 @@ def image_figures(
     Raises:
         UsageError: for images that the network does not take, or too few of them (8).
     """
+
     def how(extra: str = "", measured_by: str = network.description) -> str:
         return protocol(measured_by, len(fake), len(real), reference_name, seed=seed, extra=extra)
 
@@ -102,12 +103,14 @@ def image_figures(
     if training is not None:
         ratio = np.median(nearest_neighbours(fake, training)[1]) / np.median(nearest_neighbours(real, training)[1])
         remark = "well below 1 would mean that training images are remembered"
-        figures.append(Figure(
-            "distance to the nearest training image, samples / real",
-            float(ratio),
-            how(f"{len(training):,} training images", "medians of Euclidean distances of pixels"),
-            remark=remark,
-        ))
+        figures.append(
+            Figure(
+                "distance to the nearest training image, samples / real",
+                float(ratio),
+                how(f"{len(training):,} training images", "medians of Euclidean distances of pixels"),
+                remark=remark,
+            )
+        )
     return figures
 
 

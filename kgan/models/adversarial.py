@@ -55,7 +55,9 @@ class AdversarialModel(keras.Model):
         if critic_steps < 1:
             raise UsageError(f"critic_steps is {critic_steps}, but the judges need at least 1 step an update.")
         if not 0 <= average_decay < 1:
-            raise UsageError(f"average_decay is {average_decay}, but a decay is at least 0 and below 1 (0.999 is usual).")
+            raise UsageError(
+                f"average_decay is {average_decay}, but a decay is at least 0 and below 1 (0.999 is usual)."
+            )
         self.critic_steps = critic_steps
         self.average_decay = average_decay
         self.seed = seed
@@ -110,7 +112,9 @@ class AdversarialModel(keras.Model):
         for part in self._averaged_parts():
             getattr(self, part).set_weights(self.inference(part).get_weights())
 
-    def compile(self, *, jit_compile: bool = False, steps_per_execution: int = 1, run_eagerly: bool = False, **optimizers):
+    def compile(
+        self, *, jit_compile: bool = False, steps_per_execution: int = 1, run_eagerly: bool = False, **optimizers
+    ):
         """Give each player its optimiser, as `<player>_optimizer=...`; the default is Adam(2e-4, 0.5, 0.999).
 
         XLA is off unless asked for: on a CPU it is slower here and takes longer to compile.

@@ -79,7 +79,10 @@ class DivergenceEstimator(AdversarialModel):
     def from_config(cls, config: dict) -> "DivergenceEstimator":
         """Build what `get_config` described, with fresh weights."""
         parts = {"discriminator": keras.saving.deserialize_keras_object(config["discriminator"])}
-        parts |= {"objective": rebuilt(objectives, config["objective"]), "penalty": rebuilt(penalties, config["penalty"])}
+        parts |= {
+            "objective": rebuilt(objectives, config["objective"]),
+            "penalty": rebuilt(penalties, config["penalty"]),
+        }
         return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:

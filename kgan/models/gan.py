@@ -152,7 +152,10 @@ class GAN(AdversarialModel):
     def from_config(cls, config: dict) -> "GAN":
         """Build the game that `get_config` described, with fresh weights."""
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
-        parts |= {"objective": rebuilt(objectives, config["objective"]), "penalty": rebuilt(penalties, config["penalty"])}
+        parts |= {
+            "objective": rebuilt(objectives, config["objective"]),
+            "penalty": rebuilt(penalties, config["penalty"]),
+        }
         return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:

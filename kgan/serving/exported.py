@@ -76,7 +76,9 @@ def load(path: str | os.PathLike) -> Exported:
     try:
         module = tf.saved_model.load(str(export.directory))
     except Exception as error:  # half a protocol buffer can break the loader anywhere
-        raise UsageError(f"the model in {str(export.directory)!r} is damaged or incomplete: export it again.") from error
+        raise UsageError(
+            f"the model in {str(export.directory)!r} is damaged or incomplete: export it again."
+        ) from error
     return Exported(export.directory, export.card, module)
 
 

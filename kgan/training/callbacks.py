@@ -239,7 +239,7 @@ class Health(Counting):
                 "saturation",
                 f"the discriminator's loss has stayed below {self.saturated_loss:g} up to update {update}: it is too "
                 "good for the generator to learn from; try --objective wgan-gp, --instance-noise 0.1 or a smaller "
-                "--discriminator-learning-rate."
+                "--discriminator-learning-rate.",
             )
         if self.diversity is not None and update % (10 * self.every) == 0 and update >= 500:
             ratio = self.diversity()
@@ -247,7 +247,7 @@ class Health(Counting):
                 self.warn(
                     "collapse",
                     f"at update {update} samples differ from one another only {ratio:.0%} as much as data does: the "
-                    "generator is collapsing; try --objective wgan-gp, another --seed or a smaller learning rate."
+                    "generator is collapsing; try --objective wgan-gp, another --seed or a smaller learning rate.",
                 )
 
     def warn(self, about: str, sentence: str) -> None:

@@ -2,12 +2,12 @@ import importlib.util
 import pickle
 from pathlib import Path
 
-import kgan
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import kgan
 from kgan.errors import UsageError
 from kgan.metrics import efficientnet
 from kgan.metrics.features import as_rgb, default_network, feature_network
@@ -103,10 +103,14 @@ def test_as_rgb():
 
 # A file as PyTorch 1.5 wrote it, in pickle's text opcodes: one tensor w [2, 3], stored by columns after another number.
 TORCH_FILE = (
-    pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(1001) + pickle.dumps({"little_endian": True})
+    pickle.dumps(0x1950A86A20F9469CFC6C)
+    + pickle.dumps(1001)
+    + pickle.dumps({"little_endian": True})
     + b"ccollections\nOrderedDict\n(tRS'w'\nctorch._utils\n_rebuild_tensor_v2\n"
     + b"((S'storage'\nctorch\nFloatStorage\nS'17'\nS'cpu'\nI7\nNtQI1\n(I2\nI3\nt(I1\nI2\ntI00\ntRs."
-    + pickle.dumps(["17"]) + np.int64(7).tobytes() + np.arange(7, dtype=np.float32).tobytes()
+    + pickle.dumps(["17"])
+    + np.int64(7).tobytes()
+    + np.arange(7, dtype=np.float32).tobytes()
 )
 
 

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
-import kgan
 import numpy as np
 import pytest
 
+import kgan
 from kgan.metrics.features import feature_network
 from kgan.metrics.protocol import Figure, image_figures, protocol, report
 
@@ -29,8 +29,13 @@ def network():
 
 def figures_of(fake, digits, network):
     figures = image_figures(
-        fake, digits["x_test"][:400], network, reference_name="held-out digits", seed=5,
-        real_labels=digits["y_test"][:400], training=digits["x_train"][:2000],
+        fake,
+        digits["x_test"][:400],
+        network,
+        reference_name="held-out digits",
+        seed=5,
+        real_labels=digits["y_test"][:400],
+        training=digits["x_train"][:2000],
     )
     for line in report(figures).splitlines():
         assert "400 samples against 400 held-out digits" in line and "seed 5" in line

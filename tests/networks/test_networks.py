@@ -102,7 +102,9 @@ def test_normalisation_option(name):
 @pytest.mark.parametrize("activation", ["tanh", "elu", "leaky_relu"])
 @EVERY
 def test_activation_option(name, activation):
-    for model, expected in zip(pair(name, activation=activation), ((2, 2), (7, 7), (2, 2))[list(SMALL).index(name)]):
+    for model, expected in zip(
+        pair(name, activation=activation), ((2, 2), (7, 7), (2, 2))[list(SMALL).index(name)], strict=True
+    ):
         found = [
             layer
             for layer in layers(model)

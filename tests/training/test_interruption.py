@@ -99,7 +99,7 @@ def test_signals_and_damage_leave_a_run_that_ends_the_same(forks, uninterrupted,
     """SIGTERM, then SIGINT, then a damaged checkpoint and half a row of the curves: one run through all of it."""
     process = forks.start("toy_distributions", *TOY, "--runs", tmp_path)
     for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        seen = len(curves(directory)) if status == 130 else 0
+        seen = len(curves(run_of(tmp_path))) if status == 130 else 0
         wait_for(process, lambda: rows_in(tmp_path) >= seen + 3)  # noqa: B023
         directory = run_of(tmp_path)
         if status == 143:
