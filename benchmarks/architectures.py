@@ -15,7 +15,6 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import record
 from kgan import datasets, pictures
 from kgan.app import Live

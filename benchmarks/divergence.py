@@ -11,7 +11,6 @@ import statistics
 
 import keras
 
-import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import Row, arguments, record
 from kgan import networks, objectives, penalties
 from kgan.datasets.pairs import load_pair

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import Row, arguments, record
 from kgan.datasets.data import Data
 from kgan.models.gan import GAN

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.toy_distributions import Options, ToyDistributions
 from benchmarks.results import Row, arguments, record
 from kgan.datasets.toys import toy_modes

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import record
 from kgan import datasets
 from kgan.app import Live
@@ -86,7 +85,7 @@ def main() -> None:
         command=f"python -m benchmarks.quality --torch-python PYTHON --seconds {options.seconds:g}",
         seeds=options.seeds,
         protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits. "
-        "One core for each side. The held-out digits scaled to 32 x 32 and back, as dcgan's and lsgan's peers are: 3.94",
+        "One core each. The held-out digits scaled to 32 x 32 and back, as dcgan's and lsgan's peers are: 3.94",
     )
 
 

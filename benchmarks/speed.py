@@ -1,13 +1,14 @@
 """Images per second of our training step against PyTorch eager: the same networks, optimiser, batch and game.
 
     python -m benchmarks.speed --torch-python /path/to/python [--objective dcgan|wgan-gp]
-                               [--precision float32|mixed_bfloat16] [--rounds 9] [--updates 100]
+                               [--precision float32|mixed_bfloat16] [--width 32] [--rounds 9] [--updates 100]
 
-The other Python needs torch and numpy. Each side is one process that lives through the whole measurement and trains
-only when it is its turn, A B A B …, so that a machine that becomes slower does so for both; what is reported is the
-median over the rounds of the ratio within the round. The PyTorch networks are built from ours and must give the same
-outputs before anything is timed. With mixed_bfloat16 there are two opponents: PyTorch in float32, which is what users
-run, and PyTorch under bfloat16 autocast.
+The networks are those of `apps.image_generation`'s recipes, of its default width unless told otherwise. The other
+Python needs torch and numpy. Each side is one process that lives through the whole measurement and trains only when it
+is its turn, A B A B …, so that a machine that becomes slower does so for both; what is reported is the median over the
+rounds of the ratio within the round. The PyTorch networks are built from ours and must give the same outputs before
+anything is timed. PyTorch plays twice: as its published scripts are written, and tuned so that it computes no gradient
+that is thrown away. Under mixed_bfloat16 it moreover plays under bfloat16 autocast.
 
 Run it on an idle machine: the last figure printed says how much of the processors others had meanwhile.
 """
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--torch-python", required=True, help="the interpreter of an environment with torch and numpy")
     parser.add_argument("--objective", choices=tuple(CRITIC_STEPS), default="dcgan")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
+    parser.add_argument("--width", type=int, default=32, help="channels of the networks at half the image's size")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--updates", type=int, default=100, help="of one side in one round")
     parser.add_argument("--threads", type=int, default=2, help="of each side")
@@ -67,17 +69,18 @@ def measure(options: argparse.Namespace) -> dict:
     """Run the rounds; the ratios, rates and losses of every side."""
     threads = f"--threads={options.threads}"
     with tempfile.TemporaryDirectory() as networks:
-        ours, theirs = f"kgan {options.precision}", ["torch float32"]
+        ours, theirs = f"kgan {options.precision}", ["torch script float32", "torch tuned float32"]
         if options.precision == "mixed_bfloat16":
-            theirs.append("torch bfloat16")
+            theirs.append("torch tuned bfloat16")
         workers = {ours: Worker(
             sys.executable, "-m", "benchmarks.speed_worker", "--networks", networks, threads,
-            "--objective", options.objective, "--precision", options.precision,
+            "--objective", options.objective, "--precision", options.precision, f"--width={options.width}",
         )}  # fmt: skip
         for name in theirs:
+            _, style, precision = name.split()
             workers[name] = Worker(
                 options.torch_python, "-m", "benchmarks.peers.torch_speed", "--networks", networks, threads,
-                "--precision", name.removeprefix("torch "),
+                "--precision", precision, "--style", style,
             )  # fmt: skip
             print(
                 f"{name} ({workers[name].facts['torch']}): outputs of its networks differ from ours by at most "

@@ -8,15 +8,15 @@ import argparse
 import json
 from pathlib import Path
 
+import keras
+import numpy as np
+
 from benchmarks.peers.worker import Stopwatch, serve
 from kgan.datasets import load
 from kgan.models.gan import GAN
 from kgan.networks.images import dcgan_discriminator, dcgan_generator
 from kgan.penalties import GradientPenalty
 from kgan.training.devices import Devices, set_up
-
-import keras  # isort: skip  (kgan comes first: it chooses the Keras that TensorFlow will have)
-import numpy as np
 
 BATCH = 64
 GAMES = {
@@ -36,13 +36,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objective", choices=tuple(GAMES), default="dcgan")
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
+    parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--networks", type=Path, required=True, help="directory to write networks.json, weights.npz to")
     options = parser.parse_args()
 
     set_up(Devices(precision=options.precision, threads=options.threads), seed=0)
     game, data = GAMES[options.objective], load("digits")
-    model = build(game, data.shape)
+    model = build(game, data.shape, options.width)
     model.make_train_function()
     batches = iter(data.batches(BATCH * game["critic_steps"]))
 
@@ -63,18 +64,18 @@ def main() -> None:
         return {"seconds": watch.seconds(), "others": watch.others()}
 
     keras.config.set_dtype_policy("float32")  # what is compared is the networks, not the arithmetic
-    twin = build(game, data.shape)
+    twin = build(game, data.shape, options.width)
     for player in twin.players:
         getattr(twin, player).set_weights(getattr(model, player).get_weights())
     export(twin, game, options.networks)
     serve({"keras": keras.__version__}, {"run": run, "data": draw})
 
 
-def build(game: dict, shape: tuple[int, int, int]) -> GAN:
+def build(game: dict, shape: tuple[int, int, int], width: int) -> GAN:
     """The game to time: plain DCGAN networks, with no extras that the other side has not (moving average, noise)."""
     model = GAN(
-        dcgan_generator(shape, latent_dim=100),
-        dcgan_discriminator(shape, normalisation=game["normalisation"]),
+        dcgan_generator(shape, latent_dim=100, width=width),
+        dcgan_discriminator(shape, width=width, normalisation=game["normalisation"]),
         objective=game["objective"],
         penalty=GradientPenalty(weight=game["penalty_weight"]) if game["penalty_weight"] else None,
         critic_steps=game["critic_steps"],

@@ -1,6 +1,5 @@
 """Every objective against equations written out again in float64 NumPy, and against divergences known exactly."""
 
-import kgan  # noqa: F401  isort: skip
 import numpy as np
 import pytest
 import tensorflow as tf

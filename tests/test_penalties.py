@@ -1,6 +1,5 @@
 """Penalties of critics whose gradients are known by hand."""
 
-import kgan  # noqa: F401  isort: skip
 import functools
 
 import keras

@@ -1,6 +1,5 @@
 """Noise and flipped labels: how much, how often, and always the same for the same seed."""
 
-import kgan  # noqa: F401  isort: skip
 import numpy as np
 import pytest
 import tensorflow as tf

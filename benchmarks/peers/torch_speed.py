@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=Path, required=True, help="directory with networks.json and weights.npz")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--style", choices=("script", "tuned"), default="script")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--digits", type=Path, default=DIGITS)
     options = parser.parse_args()
@@ -41,7 +42,7 @@ def main() -> None:
         raise SystemExit(f"the two sides' networks differ by {difference:.2g} in their outputs: no fair comparison.")
     generator, discriminator = (network(name, spec, weights) for name in ("generator", "discriminator"))
     images = torch.from_numpy(np.load(options.digits)["x_train"])[:, None].float() / 127.5 - 1
-    step = game(spec, generator, discriminator, batches(images, spec["batch_size"]), options.precision)
+    step = game(spec, generator, discriminator, batches(images, spec["batch_size"]), options)
 
     def run(count: int) -> dict:
         watch = Stopwatch()
@@ -56,20 +57,23 @@ def main() -> None:
 
 
 def game(
-    spec: dict, generator: nn.Module, discriminator: nn.Module, real_batches: Iterator[Tensor], precision: str
+    spec: dict, generator: nn.Module, discriminator: nn.Module, real_batches: Iterator[Tensor], options
 ) -> Callable[[], Tensor]:
     """One update of both players, as a function that returns their losses [2]: (discriminator, generator)."""
     adam = [torch.optim.Adam(n.parameters(), lr=spec["rate"], betas=spec["betas"]) for n in (generator, discriminator)]
-    generator_weights, discriminator_weights = list(generator.parameters()), list(discriminator.parameters())
+    tuned = options.style == "tuned"
+    generator_weights, discriminator_weights = (
+        list(n.parameters()) if tuned else None for n in (generator, discriminator)
+    )
     discriminator_loss, generator_loss = LOSSES[spec["objective"]]
-    autocast = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
+    autocast = torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bfloat16")
 
     def judge(real: Tensor, fake: Tensor) -> Tensor:
         with autocast:
             loss = discriminator_loss(discriminator(real).float(), discriminator(fake).float())
             if spec["penalty_weight"]:
-                loss = loss + spec["penalty_weight"] * gradient_penalty(discriminator, real, fake)
-        adam[1].zero_grad()
+                loss = loss + spec["penalty_weight"] * gradient_penalty(discriminator, real, fake.detach())
+        adam[1].zero_grad()  # also of what the generator's step left there
         loss.backward(inputs=discriminator_weights)
         adam[1].step()
         return loss.detach()
@@ -82,7 +86,7 @@ def game(
         judged = torch.zeros(())
         for _ in range(spec["critic_steps"] - 1):
             real = next(real_batches)
-            with torch.no_grad():
+            with torch.set_grad_enabled(not tuned):
                 fake = propose(len(real))
             judged += judge(real, fake)
         real = next(real_batches)
