@@ -24,7 +24,9 @@ $(VENV)/installed: requirements.txt
 demo: setup
 	$(APP) train --runs runs/demo
 	$(APP) export --run $(LATEST) --to saved_models/demo
-	$(RUN) saved_models/draw.py saved_models/demo --out runs/demo/served.png
+	@# TensorFlow's greetings go to a file, which is shown when something is wrong.
+	$(RUN) saved_models/draw.py saved_models/demo --out runs/demo/served.png 2>runs/demo/draw.log || \
+		{ cat runs/demo/draw.log; exit 1; }
 	@echo
 	@echo "That was: a GAN trained on real digits, measured against digits it never saw, exported, and served"
 	@echo "by plain TensorFlow, without Keras and without kgan. Look at:"

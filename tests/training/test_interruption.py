@@ -13,7 +13,7 @@ UPDATES = 160
 KILLS = 10
 # Batch normalisation, dropout, a moving average, several critic steps with a penalty, a learning rate on its way down.
 TOY = [
-    "train", "--updates", str(UPDATES), "--width", "8", "--depth", "2", "--batch-size", "8", "--threads", "1",
+    "train", "--updates", str(UPDATES), "--width", "8", "--depth", "2", "--batch-size", "8", "--threads", "2",
     "--objective", "dcgan", "--critic-steps", "2", "--normalisation", "batch", "--dropout", "0.1",
     "--instance-noise", "0.1",
     "--checkpoint-every", "7", "--log-every", "3",
