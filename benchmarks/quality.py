@@ -85,7 +85,8 @@ def main() -> None:
         command=f"python -m benchmarks.quality --torch-python PYTHON --seconds {options.seconds:g}",
         seeds=options.seeds,
         protocol="Fréchet distance, digit classifier, 64 activations; 10,000 samples against 1,000 held-out digits. "
-        "One core each. The held-out digits scaled to 32 x 32 and back, as dcgan's and lsgan's peers are: 3.94",
+        "One core each. The held-out digits scaled as the peer's samples are, to 32 x 32 and back for dcgan and lsgan: "
+        + ", ".join(f"{name} {distance(FOLDER / f'{name}-reference.npy'):.2f}" for name in options.models),
     )
 
 
