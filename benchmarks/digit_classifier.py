@@ -1,8 +1,8 @@
 """Train the digit classifier whose activations kgan measures digits by: `python -m benchmarks.digit_classifier`.
 
 The held-out digits are scored once, after the last update. They have been scored for three recipes in all: 98.7 % for
-two smaller networks, chosen on the last 1,000 training digits (`--choose`: train on the first 7,000, score on those), and
-the figure in RESULTS.md for this one; no seed but 0 was scored.
+two smaller networks, chosen on the last 1,000 training digits (`--choose`: train on 7,000 and score on those), and the
+figure in RESULTS.md for this one; no seed but 0 was scored.
 """
 
 import argparse
