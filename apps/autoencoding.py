@@ -1,5 +1,6 @@
 """Codes of images: an autoencoder or VAE that reconstructs them, draws new ones and lays out what it has understood."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ import keras
 import numpy as np
 
 from apps import image_generation
-from kgan import likelihoods, networks, pictures
-from kgan.app import Caller, TrainOptions, main
+from kgan import code_pictures, likelihoods, networks, pictures
+from kgan.app import Caller, TrainOptions, main, open_model, save_picture
 from kgan.datasets.data import Data
 from kgan.errors import UsageError
 from kgan.metrics import codes
 from kgan.metrics.protocol import Figure
 from kgan.models.autoencoder import VAE, Autoencoder
+from kgan.serving.exported import Exported, load
 
 MODELS = {"autoencoder": Autoencoder, "vae": VAE}
 DRAWS = 500  # of the tightest importance-weighted bound
@@ -65,6 +67,24 @@ class Options(TrainOptions):
     """1 grey, 3 colour, 4 with transparency; left out, the data's own."""
 
 
+@dataclass
+class ExploreOptions:
+    """Draw the lecture's pictures of an exported model's codes."""
+
+    model: Path
+    """An exported model, such as saved_models/my_autoencoding."""
+    out: Path = Path("explored")
+    """The directory that the pictures go to."""
+    data: str | None = None
+    """Data set whose held-out part is shown; left out: the one it was trained on."""
+    gan: Path | None = None
+    """An exported model of image_generation, such as saved_models/digits, to draw samples of beside this one's."""
+    count: int = 1_000
+    """How many images are laid out by t-SNE."""
+    seed: int = 0
+    """Of the samples, of the pairs to interpolate between, and of t-SNE."""
+
+
 class Autoencoding(image_generation.ImageGeneration):
     """Codes of images: an autoencoder or VAE that reconstructs, generates, interpolates and lays its codes out."""
 
@@ -110,6 +130,43 @@ class Autoencoding(image_generation.ImageGeneration):
     def health(self, model, options: Options, data: Data) -> dict:
         """Nothing to warn of: there is no game that could collapse."""
         return {}
+
+    def verbs(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
+        """`explore`, which draws what codes have understood."""
+        return {"explore": (ExploreOptions, self.explore)}
+
+    def explore(self, options: ExploreOptions) -> None:
+        """Write every picture that this model and its data allow."""
+        if options.count < 20:
+            raise UsageError(f"--count is {options.count}: give at least 20 images to lay out.")
+        model, trained = open_model(self, options.model)
+        trained = dataclasses.replace(trained, data=options.data or trained.data)
+        data = self.data(trained, "test")
+        images = data.examples[: options.count]
+        pairs = np.random.default_rng(options.seed).choice(len(images), (2, min(8, len(images) // 2)), replace=False)
+        drawn = {
+            "reconstructions": lambda: code_pictures.reconstructions(model, images[:30]),
+            "interpolations": lambda: code_pictures.interpolations(model, *images[pairs]),
+        }
+        if trained.latent_dim == 2:
+            drawn["plane"] = lambda: code_pictures.plane(model)
+        if data.labels is not None:
+            shown = images, data.labels[: options.count], data.label_names
+            drawn["tsne"] = lambda: code_pictures.tsne_of_pixels_and_codes(model, *shown, options.seed)
+            if trained.latent_dim == 2:
+                codes_ = model.call("encode", images=images)["codes"]
+                drawn["classes"] = lambda: code_pictures.classes({f"codes of {data.name}": codes_}, *shown[1:])
+        if options.gan:
+            drawn["samples"] = lambda: code_pictures.side_by_side(
+                {
+                    _budget(one): one.call("generate", seed=options.seed, count=64)["images"]
+                    for one in (model, load(options.gan))
+                }
+            )
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name, draw in drawn.items():
+            save_picture(draw(), options.out / f"{name}.png")
+            print(f"wrote {options.out / name}.png")
 
 
 def build(options: Options, shape: tuple[int, ...]) -> Autoencoder:
@@ -164,6 +221,13 @@ def bounds(model: Caller, options: Options, images: np.ndarray, seed: int = 0) -
         name = "test bound" if k == 1 else f"importance-weighted test bound, k = {k}"
         found.append(Figure(name, value, protocol, error))
     return found
+
+
+def _budget(model: Exported) -> str:
+    """What a model is and how long it was trained, in its card's words."""
+    card = model.card
+    kind = card["options"].get("model") or card["options"].get("objective")
+    return f"{kind}: {card['updates']:,} updates of {card['options']['batch_size']}"
 
 
 def _parts(images: np.ndarray, size: int) -> list[np.ndarray]:

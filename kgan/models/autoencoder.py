@@ -100,7 +100,7 @@ class Autoencoder(AdversarialModel):
         if training and self.jitter:
             images = regularisation.jitter(images, self.jitter, draw(seed, 0))
         images = self.observe(images, draw(seed, 1))
-        encoder, decoder = ((self.encoder, self.decoder) if training else map(self.inference, self.parts("")))
+        encoder, decoder = (self.encoder, self.decoder) if training else map(self.inference, self.parts(""))
         encoded = encoder(images, training=training)
         return Proposal(images, encoded, decoder(self.sampled(encoded, draw(seed, 2)), training=training))
 
