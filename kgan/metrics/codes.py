@@ -45,7 +45,7 @@ def sharpness(images: np.ndarray) -> float:
 
 
 def active_latents(means: np.ndarray, least: float = 0.01) -> int:
-    """How many latents vary by more than `least` over the images, of codes [N, D], the means of q (Burda et al. 2016)."""
+    """How many latents of the means of q, [N, D], vary by more than `least` over the images (Burda et al. 2016)."""
     return int((np.var(means, axis=0) > least).sum())
 
 

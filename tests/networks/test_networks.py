@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kgan import networks
+from kgan.errors import UsageError
 from kgan.networks import blocks, images
 
 SMALL = {"dcgan": {"width": 4}, "residual": {"width": 4, "depth": 8}, "mlp": {"widths": (16, 12)}}
