@@ -3,11 +3,11 @@
 Images are float32 [N, H, W, C] in [-1, 1] throughout; log-probabilities are in nats, one a sample.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kgan.errors import lookup
@@ -61,7 +61,7 @@ class Gaussian:
     def log_prob(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
         """Log-density [N] of images, given [N, H, W, 2C]: means, and then logarithms of the scale."""
         mean, log_scale = tf.split(parameters, 2, axis=-1)
-        return -_total(((images - mean) * tf.exp(-log_scale)) ** 2 / 2 + log_scale + np.log(2 * np.pi) / 2)
+        return -_total(((images - mean) * tf.exp(-log_scale)) ** 2 / 2 + log_scale + math.log(2 * math.pi) / 2)
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
         """The expected image."""
@@ -80,11 +80,11 @@ class SharedScale(keras.layers.Layer):
     that are really steps.
     """
 
-    least = np.log(1 / 255)
+    least = math.log(1 / 255)
 
     def build(self, shape) -> None:
         """One number."""
-        self.log_scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(np.log(0.3)))
+        self.log_scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(math.log(0.3)))
 
     def call(self, means):
         """[N, H, W, 2C]."""
