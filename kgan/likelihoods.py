@@ -84,7 +84,9 @@ class SharedScale(keras.layers.Layer):
 
     def build(self, shape) -> None:
         """One number."""
-        self.log_scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(math.log(0.3)))
+        self.log_scale = self.add_weight(
+            name="log_scale", shape=(), initializer=keras.initializers.Constant(math.log(0.3))
+        )
 
     def call(self, means):
         """[N, H, W, 2C]."""
