@@ -52,8 +52,8 @@ class Options(TrainOptions):
     free_bits: float = 0.0
     """Nats that each latent of a vae carries without a price."""
     jitter: float = 0.05
-    """How far images are turned, stretched and shifted at random in training; 0 for not at all."""
-    learning_rate: float = 1e-3
+    """How far images are turned, stretched and shifted at random in training, falling to zero over the run."""
+    learning_rate: float = 3e-3
     """Adam's, falling to zero along a cosine."""
     weight_decay: float = 0.0
     """Share of each weight that is taken away at every update, times the learning rate."""
@@ -195,7 +195,8 @@ def build(options: Options, shape: tuple[int, ...]) -> Autoencoder:
     given = {"beta": options.beta} if options.beta is not None else {}
     given |= {"free_bits": options.free_bits} if kind is VAE else {}
     model = kind(
-        encoder, likelihood.decoder(decoder), likelihood, jitter=options.jitter, average_decay=options.average_decay,
+        encoder, likelihood.decoder(decoder), likelihood, jitter=options.jitter,
+        jitter_updates=max(1, options.updates), average_decay=options.average_decay,
         seed=options.seed, **given,
     )  # fmt: skip
     rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, max(1, options.updates))

@@ -61,7 +61,7 @@ def flip(real_scores, fake_scores, probability, seed):
     return tf.where(swap, fake_scores, real_scores), tf.where(swap, real_scores, fake_scores)
 
 
-def jitter(images, amount: float, seed):
+def jitter(images, amount, seed):
     """Turn, stretch and shift each image [N, H, W, C] at random: more data of the same kind, where there is little.
 
     Angle and shear are N(0, amount) in radians, the logarithms of the two scales N(0, amount), and the shift N(0,

@@ -46,6 +46,7 @@ class Autoencoder(AdversarialModel):
         *,
         beta: float = 0.01,
         jitter: float = 0.0,
+        jitter_updates: int = 10_000,
         **kwargs,
     ):
         """Put the two together.
@@ -55,13 +56,14 @@ class Autoencoder(AdversarialModel):
             decoder: codes [N, latent_dim] -> the likelihood's parameters, as its `decoder()` gives them.
             likelihood: bernoulli or gaussian, by name or itself.
             beta: weight of what is asked of the codes, at least 0.
-            jitter: how far images are turned, stretched and shifted at random in training; 0 leaves them as they are.
+            jitter: how far images are turned, stretched and shifted at random in training, at the start; it falls to
+                zero over `jitter_updates`, so that the model ends on images as they are.
             kwargs: `average_decay`, `seed` of `AdversarialModel`.
         """
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
         self.likelihood = likelihoods.get(likelihood)
-        self.beta, self.jitter = beta, jitter
+        self.beta, self.jitter, self.jitter_updates = beta, jitter, jitter_updates
         for name in ("beta", "jitter"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}: give 0 or more.")
@@ -98,7 +100,8 @@ class Autoencoder(AdversarialModel):
         """Codes of the images, and what the decoder makes of them."""
         images = batch[0] if isinstance(batch, tuple | list) else batch
         if training and self.jitter:
-            images = regularisation.jitter(images, self.jitter, draw(seed, 0))
+            amount = regularisation.noise_stddev(self.updates.value, self.jitter, self.jitter_updates)
+            images = regularisation.jitter(images, amount, draw(seed, 0))
         images = self.observe(images, draw(seed, 1))
         encoder, decoder = (self.encoder, self.decoder) if training else map(self.inference, self.parts(""))
         encoded = encoder(images, training=training)
@@ -133,6 +136,7 @@ class Autoencoder(AdversarialModel):
             "likelihood": described(self.likelihood),
             "beta": self.beta,
             "jitter": self.jitter,
+            "jitter_updates": self.jitter_updates,
         }
 
     @classmethod

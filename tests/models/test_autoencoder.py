@@ -177,6 +177,18 @@ def test_an_autoencoder_by_hand():
     np.testing.assert_allclose(model(IMAGES), 2 * share - 1, atol=1e-5)
 
 
+def test_jitter_ends_with_the_images_as_they_are():
+    model = small(Autoencoder, jitter=0.2, jitter_updates=10)
+    moved = {}
+    for update in (0, 5, 10, 20):
+        model.updates.assign(update)
+        seen = model.propose(IMAGES, SEED, training=True).images
+        moved[update] = float(np.abs(seen - IMAGES).mean())
+    assert moved[0] > moved[5] > 0.01 and max(moved[10], moved[20]) < 1e-6
+    model.updates.assign(0)
+    np.testing.assert_array_equal(model.propose(IMAGES, SEED, training=False).images, IMAGES)
+
+
 def test_a_vae_learns_what_pixels_have_to_do_with_each_other():
     """Better than the best model of independent pixels, held-out digits under which have about -206 nats."""
     train, test = (datasets.load("digits", split).examples for split in ("train", "test"))
