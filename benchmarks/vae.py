@@ -105,8 +105,8 @@ def main() -> None:
         f"{used.batch_size}, AdamW with rate {used.learning_rate:g} falling along a cosine and weight decay "
         f"{used.weight_decay:g}, moving average {used.average_decay:g}, dropout {used.dropout:g}; training digits are "
         f"turned, stretched and shifted at random (jitter {used.jitter:g}, falling to 0). The defaults of "
-        "apps.autoencoding; dense is --network mlp, as many updates. Trained in bfloat16 on one thread; to pass, training must stay within so "
-        "much processor time.",
+        "apps.autoencoding; dense is --network mlp, as many updates. Trained in bfloat16 on one thread, measured in "
+        "float32; to pass, training must stay within so much processor time.",
     )  # fmt: skip
     raise SystemExit(0 if passed else 1)
 
