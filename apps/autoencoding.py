@@ -100,7 +100,7 @@ class Autoencoding(image_generation.ImageGeneration):
         columns = 2 * math.ceil(math.sqrt(count) / 2) if count > 1 else 1
         samples = pictures.grid(model.call("generate", seed=seed, count=count)["images"], columns)
         try:
-            images = self.data(options, "test").examples[: 2 * columns]
+            images = self._held_out(options)[: 2 * columns]
         except UsageError:  # the model is here, but its data is not
             return samples
         images = np.tile(images, (math.ceil(2 * columns / len(images)), 1, 1, 1))[: 2 * columns]
@@ -109,22 +109,38 @@ class Autoencoding(image_generation.ImageGeneration):
         shown = pictures.grid(np.concatenate(halves), columns)
         return np.concatenate([shown, np.full_like(shown[:6], 128), samples])
 
+    def _held_out(self, options: Options) -> np.ndarray:
+        """Some images to reconstruct, read once: a folder takes its time."""
+        asked = (options.data, options.size, options.channels)
+        if asked not in self._shown:
+            self._shown = {asked: self.data(options, "test").examples[:64]}
+        return self._shown[asked]
+
+    _shown: dict[tuple, np.ndarray] = {}
+
     def figures(
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
         """Bounds on the likelihood of held-out images, how they are reconstructed, and what is said of any samples."""
         images, of = data.examples, f"{len(data.examples):,} held-out {options.data}"
         again = np.concatenate([model.call("reconstruct", images=part)["images"] for part in _parts(images, 250)])
+        means = np.concatenate([model.call("encode", images=part)["codes"] for part in _parts(images, 250)])
         found = bounds(model, options, images[:count], seed) if options.model == "vae" else []
         samples = model.call("generate", seed=seed, count=min(count, 1_000))["images"]
         usual, laplacian = codes.sharpness(images), "variance of the Laplacian divided by that of the images"
         found += [
             Figure("reconstruction error", codes.reconstruction_error(images, again), f"mean square in [0, 1]; {of}"),
+            Figure(
+                "active latents", codes.active_latents(means), f"of {means.shape[1]}, codes of variance > 0.01; {of}"
+            ),
             Figure("sharpness of reconstructions", codes.sharpness(again) / usual, f"{laplacian}; {of}"),
             Figure(
                 "sharpness of samples", codes.sharpness(samples) / usual, f"{laplacian}; {len(samples):,} samples; {of}"
             ),
         ]
+        if data.labels is not None:
+            share = codes.neighbour_accuracy(means, data.labels)
+            found.append(Figure("nearest code of the same class", share, f"share; {of}"))
         return found + super().figures(model, options, data, count, seed, features)
 
     def health(self, model, options: Options, data: Data) -> dict:
