@@ -90,6 +90,7 @@ class Autoencoding(image_generation.ImageGeneration):
 
     name = "autoencoding"
     Options = Options
+    _shown: dict[tuple, np.ndarray] = {}
 
     def build(self, options: Options, data: Data):
         """The encoder, the decoder and their optimiser."""
@@ -115,8 +116,6 @@ class Autoencoding(image_generation.ImageGeneration):
         if asked not in self._shown:
             self._shown = {asked: self.data(options, "test").examples[:64]}
         return self._shown[asked]
-
-    _shown: dict[tuple, np.ndarray] = {}
 
     def figures(
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
