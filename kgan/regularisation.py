@@ -59,3 +59,30 @@ def flip(real_scores, fake_scores, probability, seed):
     shape = tf.concat([batch, tf.ones([real_scores.shape.rank - 1], tf.int32)], axis=0)
     swap = tf.random.stateless_uniform(shape, seed) < probability
     return tf.where(swap, fake_scores, real_scores), tf.where(swap, real_scores, fake_scores)
+
+
+def jitter(images, amount, seed):
+    """Turn, stretch and shift each image [N, H, W, C] at random: more data of the same kind, where there is little.
+
+    Angle and shear are N(0, amount) in radians, the logarithms of the two scales N(0, amount), and the shift N(0,
+    amount / 2) of the image's side, so that 0.1 is 6 degrees, a tenth and a twentieth. Beyond the edge the edge goes
+    on. Bilinear; same shape and float type.
+    """
+    images = tf.convert_to_tensor(images)
+    count, height, width = tf.shape(images)[0], images.shape[1], images.shape[2]
+    drawn = amount * tf.random.stateless_normal([count, 6], seed)
+    angle, shear, (scale_x, scale_y) = drawn[:, 0], drawn[:, 1], (tf.exp(drawn[:, 2]), tf.exp(drawn[:, 3]))
+    rows = [
+        (scale_x * tf.cos(angle), shear - scale_y * tf.sin(angle), (width - 1) / 2 + width * drawn[:, 4] / 2),
+        (scale_x * tf.sin(angle), scale_y * tf.cos(angle), (height - 1) / 2 + height * drawn[:, 5] / 2),
+    ]  # about the centre, which goes to the last of the three
+    transform = [
+        part
+        for to_x, to_y, centre in rows
+        for part in (to_x, to_y, centre - to_x * (width - 1) / 2 - to_y * (height - 1) / 2)
+    ]
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=images, transforms=tf.stack([*transform, *[tf.zeros([count])] * 2], axis=1),
+        output_shape=[height, width], interpolation="BILINEAR", fill_mode="NEAREST", fill_value=0.0,
+    )  # fmt: skip
+    return tf.ensure_shape(moved, images.shape)

@@ -62,3 +62,26 @@ def test_mistakes():
         regularisation.flip(tf.zeros([3, 1]), tf.zeros([2, 1]), 0.1, SEED)
     with pytest.raises(UsageError, match="1.5"):
         regularisation.flip(tf.zeros([3, 1]), tf.zeros([3, 1]), 1.5, SEED)
+
+
+def test_jitter_moves_images_about_their_centre():
+    """A spot in the middle: how far its centre of mass wanders, and how a bar turns, in the units given."""
+    n, side = 3_000, 21
+    images = np.full([n, side, side, 1], -1.0, np.float32)
+    images[:, 9:12, 9:12] = 1.0
+    np.testing.assert_allclose(regularisation.jitter(images, 0.0, SEED), images, atol=1e-6)
+    moved = regularisation.jitter(images, 0.1, SEED)
+    np.testing.assert_array_equal(moved, regularisation.jitter(images, 0.1, SEED))
+    weight = (moved.numpy()[..., 0] + 1) / 2
+    weight /= weight.sum(axis=(1, 2), keepdims=True)
+    places = np.arange(side) - (side - 1) / 2
+    for shift in ((weight.sum(axis=1) * places).sum(axis=1), (weight.sum(axis=2) * places).sum(axis=1)):
+        assert shift.mean() == pytest.approx(0, abs=0.1)
+        assert shift.std() == pytest.approx(0.05 * side, rel=0.1)
+    bars = np.full([n, side, side, 1], -1.0, np.float32)
+    bars[:, 10] = 1.0
+    turned = (regularisation.jitter(bars, 0.1, SEED).numpy()[..., 0] + 1) / 2
+    heights = (turned * places[:, None]).sum(axis=1) / turned.sum(axis=1)  # of the bar, in each column
+    slope = (heights * places).sum(axis=1) / (places**2).sum()
+    assert slope.std() == pytest.approx(0.1, rel=0.25)
+    assert moved.shape == images.shape and moved.dtype == tf.float32

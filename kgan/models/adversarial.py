@@ -27,6 +27,8 @@ class AdversarialModel(keras.Model):
     which saves a forward pass and is what DCGAN's own code does; each player's gradient is exactly that of
     its own loss.
 
+    A game may have no judges, when the data alone say how good a proposal is, or no proposers.
+
     A subclass sets `judges` and `proposers` (the players' names), owns a network under each of these names
     (or overrides `networks`), and defines
 
@@ -54,6 +56,8 @@ class AdversarialModel(keras.Model):
         super().__init__(**kwargs)
         if critic_steps < 1:
             raise UsageError(f"critic_steps is {critic_steps}, but the judges need at least 1 step an update.")
+        if critic_steps > 1 and not self.judges:
+            raise UsageError(f"critic_steps is {critic_steps}, but this game has no judges: leave it at 1.")
         if not 0 <= average_decay < 1:
             raise UsageError(
                 f"average_decay is {average_decay}, but a decay is at least 0 and below 1 (0.999 is usual)."

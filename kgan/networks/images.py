@@ -23,6 +23,7 @@ def dcgan_generator(
     kernel: int = 4,
     normalisation: str = "batch",
     activation: str = "relu",
+    output: str = "tanh",
     seed: int | None = None,
 ) -> keras.Model:
     """Build DCGAN's generator: a dense layer, then strided transposed convolutions (Radford et al. 2016).
@@ -34,10 +35,11 @@ def dcgan_generator(
         kernel: side of the strided kernels; an even one leaves no checkerboard.
         normalisation: of every layer but the last: batch, layer or none.
         activation: of every layer but the last, a name in ``blocks.ACTIVATIONS``.
+        output: of the last layer: tanh, or linear for a decoder whose outputs are logits or means.
         seed: of the weights, N(0, 0.02) as in the paper; the same seed gives the same weights.
 
     Returns:
-        float32 codes [N, latent_dim] -> float32 images [N, height, width, channels] in [-1, 1].
+        float32 codes [N, latent_dim] -> float32 images [N, height, width, channels], with tanh in [-1, 1].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
@@ -65,7 +67,7 @@ def dcgan_generator(
             dtype=blocks.HEAD if last else None,
         )(x)
         x = blocks.crop(x, sizes[level - 1])
-    return keras.Model(codes, keras.layers.Activation("tanh", dtype=blocks.HEAD)(x), name="dcgan_generator")
+    return keras.Model(codes, keras.layers.Activation(output, dtype=blocks.HEAD)(x), name="dcgan_generator")
 
 
 def dcgan_discriminator(
@@ -77,6 +79,7 @@ def dcgan_discriminator(
     activation: str = "leaky_relu",
     dropout: float = 0.0,
     spectral: bool = False,
+    outputs: int = 1,
     seed: int | None = None,
 ) -> keras.Model:
     """Build DCGAN's discriminator: strided convolutions, then one dense score (Radford et al. 2016).
@@ -89,16 +92,17 @@ def dcgan_discriminator(
         activation: of every convolution, a name in ``blocks.ACTIVATIONS``.
         dropout: share of the features dropped after each activation in training, in [0, 1).
         spectral: whether every layer is spectrally normalised (Miyato et al. 2018).
+        outputs: 1 score, or as many numbers as an encoder has to give.
         seed: of the weights, N(0, 0.02), and of the dropout.
 
     Returns:
-        images [N, height, width, channels] -> raw float32 scores [N, 1].
+        images [N, height, width, channels] -> raw float32 scores [N, outputs].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
     """
     shape = blocks.check_image(shape)
-    blocks.check_options(normalisation, activation, dropout, width=width, kernel=kernel)
+    blocks.check_options(normalisation, activation, dropout, width=width, kernel=kernel, outputs=outputs)
     seeds = blocks.seed_stream(seed)
     sizes, widths = blocks.pyramid(*shape[:2]), _widths(width)
 
@@ -117,7 +121,7 @@ def dcgan_discriminator(
         x = blocks.weigh(x, convolution, spectral, seeds)
         x = blocks.activate(blocks.normalise(x, normalised), activation)
         x = blocks.drop(x, dropout, seeds)
-    head = keras.layers.Dense(1, kernel_initializer=_small(seeds), dtype=blocks.HEAD)
+    head = keras.layers.Dense(outputs, kernel_initializer=_small(seeds), dtype=blocks.HEAD)
     scores = blocks.weigh(keras.layers.Flatten()(x), head, spectral, seeds)
     return keras.Model(images, scores, name="dcgan_discriminator")
 
@@ -130,6 +134,7 @@ def residual_generator(
     depth: int = 14,
     normalisation: str = "batch",
     activation: str = "relu",
+    output: str = "tanh",
     seed: int | None = None,
 ) -> keras.Model:
     """Build a deep residual generator with pre-activation blocks (He et al. 2016; Gulrajani et al. 2017).
@@ -143,10 +148,11 @@ def residual_generator(
             lecture's 101 layers. Any number of at least 2 plus the halvings of the size.
         normalisation: in every block and before the last convolution: batch, layer or none.
         activation: likewise, a name in ``blocks.ACTIVATIONS``.
+        output: of the last convolution: tanh, or linear for a decoder whose outputs are logits or means.
         seed: of the weights; the same seed gives the same weights.
 
     Returns:
-        float32 codes [N, latent_dim] -> float32 images [N, height, width, channels] in [-1, 1].
+        float32 codes [N, latent_dim] -> float32 images [N, height, width, channels], with tanh in [-1, 1].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
@@ -171,7 +177,7 @@ def residual_generator(
         x = _block(x, sizes[level - 1], widths[level - 1], up, **options)
     x = blocks.activate(blocks.normalise(x, normalisation), activation)
     images = keras.layers.Conv2D(
-        shape[2], 3, padding="same", activation="tanh", kernel_initializer=_plain(seeds), dtype=blocks.HEAD
+        shape[2], 3, padding="same", activation=output, kernel_initializer=_plain(seeds), dtype=blocks.HEAD
     )(x)
     return keras.Model(codes, images, name="residual_generator")
 
@@ -185,6 +191,7 @@ def residual_discriminator(
     activation: str = "leaky_relu",
     dropout: float = 0.0,
     spectral: bool = False,
+    outputs: int = 1,
     seed: int | None = None,
 ) -> keras.Model:
     """Build a deep residual discriminator with pre-activation blocks (He et al. 2016; Gulrajani et al. 2017).
@@ -197,16 +204,17 @@ def residual_discriminator(
         activation: likewise, a name in ``blocks.ACTIVATIONS``.
         dropout: share of the features dropped before the last convolution of each block in training, in [0, 1).
         spectral: whether every layer, those on the shortcuts too, is spectrally normalised (Miyato et al. 2018).
+        outputs: 1 score, or as many numbers as an encoder has to give.
         seed: of the weights and the dropout.
 
     Returns:
-        images [N, height, width, channels] -> raw float32 scores [N, 1].
+        images [N, height, width, channels] -> raw float32 scores [N, outputs].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
     """
     shape = blocks.check_image(shape)
-    blocks.check_options(normalisation, activation, dropout, width=width)
+    blocks.check_options(normalisation, activation, dropout, width=width, outputs=outputs)
     seeds = blocks.seed_stream(seed)
     sizes, widths = blocks.pyramid(*shape[:2]), _widths(width)
     stages = _stages(depth, shape, sizes)
@@ -221,7 +229,7 @@ def residual_discriminator(
         for kernels in stages[level - 1]:
             x = _block(x, sizes[level], widths[level], kernels, **options)
     x = blocks.activate(blocks.normalise(x, normalisation), activation)
-    head = keras.layers.Dense(1, kernel_initializer=_plain(seeds), dtype=blocks.HEAD)
+    head = keras.layers.Dense(outputs, kernel_initializer=_plain(seeds), dtype=blocks.HEAD)
     scores = blocks.weigh(keras.layers.Flatten()(x), head, spectral, seeds)
     return keras.Model(images, scores, name="residual_discriminator")
 

@@ -16,6 +16,7 @@ def mlp_generator(
     widths: Sequence[int] = (512, 512),
     normalisation: str = "none",
     activation: str = "relu",
+    output: str = "tanh",
     seed: int | None = None,
 ) -> keras.Model:
     """Build a generator of fully connected layers (Goodfellow et al. 2014).
@@ -26,10 +27,11 @@ def mlp_generator(
         widths: units of each hidden layer, first to last; () is a linear map.
         normalisation: before each activation: batch, layer or none.
         activation: of the hidden layers, a name in ``blocks.ACTIVATIONS``.
+        output: of an image's pixels: tanh, or linear for a decoder whose outputs are logits or means.
         seed: of the weights; the same seed gives the same weights.
 
     Returns:
-        float32 codes [N, latent_dim] -> float32 [N, *shape]: images in [-1, 1] (tanh), points of any value (linear).
+        float32 codes [N, latent_dim] -> float32 [N, *shape]: images in [-1, 1] with tanh, points of any value (linear).
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
@@ -42,7 +44,7 @@ def mlp_generator(
     x = keras.layers.Dense(
         math.prod(shape),
         kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-        activation="tanh" if len(shape) == 3 else None,
+        activation=output if len(shape) == 3 else None,
         dtype=blocks.HEAD,
     )(x)
     if len(shape) == 3:
@@ -58,6 +60,7 @@ def mlp_discriminator(
     activation: str = "leaky_relu",
     dropout: float = 0.0,
     spectral: bool = False,
+    outputs: int = 1,
     seed: int | None = None,
 ) -> keras.Model:
     """Build a discriminator of fully connected layers (Goodfellow et al. 2014).
@@ -69,15 +72,16 @@ def mlp_discriminator(
         activation: of the hidden layers, a name in ``blocks.ACTIVATIONS``.
         dropout: share of the features dropped after each activation in training, in [0, 1).
         spectral: whether every layer is spectrally normalised (Miyato et al. 2018).
+        outputs: 1 score, or as many numbers as an encoder has to give.
         seed: of the weights and the dropout.
 
     Returns:
-        samples [N, *shape] -> raw float32 scores [N, 1].
+        samples [N, *shape] -> raw float32 scores [N, outputs].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
     """
-    shape = _check(shape, widths, normalisation, activation, dropout)
+    shape = _check(shape, widths, normalisation, activation, dropout, outputs=outputs)
     seeds = blocks.seed_stream(seed)
     samples = x = keras.Input(shape, dtype="float32")
     if len(shape) == 3:
@@ -85,7 +89,9 @@ def mlp_discriminator(
     for width in widths:
         x = _hidden(x, width, normalisation, activation, spectral, seeds)
         x = blocks.drop(x, dropout, seeds)
-    head = keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), dtype=blocks.HEAD)
+    head = keras.layers.Dense(
+        outputs, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), dtype=blocks.HEAD
+    )
     return keras.Model(samples, blocks.weigh(x, head, spectral, seeds), name="mlp_discriminator")
 
 

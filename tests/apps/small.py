@@ -14,6 +14,18 @@ from kgan.app import App, main
 
 APPS = sorted(apps())
 SMALL: dict[str, list[str]] = {
+    "autoencoding": [
+        "--data",
+        "folder:{folder}",
+        "--size",
+        "8",
+        "--network",
+        "mlp",
+        "--width",
+        "1",
+        "--likelihood",
+        "gaussian",
+    ],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
     "toy_distributions": ["--width", "4", "--depth", "1", "--objective", "lsgan"],
     "divergence_estimation": ["--width", "4"],

@@ -4,6 +4,7 @@ To add one, write a function of the model's options that returns a fresh `Exampl
 and enter it in EXAMPLES.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
+from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.gan import GAN
 from kgan.networks import images, mlp
@@ -48,11 +51,24 @@ def divergence_estimator(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
 
 
+def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
+    """Images: a convolutional encoder with normalisation and dropout, a dense decoder with the Gaussian's scale."""
+    shape, latent_dim = (8, 8, 1), 3
+    encoder = images.dcgan_discriminator(
+        shape, width=4, normalisation="batch", dropout=0.2, outputs=kind.outputs_per_latent * latent_dim, seed=1
+    )
+    decoder = mlp.mlp_generator(shape, latent_dim, widths=(8,), activation="leaky_relu", output="linear", seed=2)
+    model = kind(encoder, Gaussian().decoder(decoder), "gaussian", jitter=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
 
 EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
+    Autoencoder: autoencoder,
+    VAE: functools.partial(autoencoder, VAE),
     DivergenceEstimator: divergence_estimator,
 }

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kgan import networks
+from kgan.errors import UsageError
 from kgan.networks import blocks, images
 
 SMALL = {"dcgan": {"width": 4}, "residual": {"width": 4, "depth": 8}, "mlp": {"widths": (16, 12)}}
@@ -252,3 +253,14 @@ def test_the_lectures_101_layers_take_a_step():
     optimiser = keras.optimizers.SGD(1e-3)
     optimiser.apply(gradients[-len(discriminator.trainable_variables) :], discriminator.trainable_variables)
     assert play()[2] < loss
+
+
+@EVERY
+def test_encoders_and_decoders_are_the_same_networks_with_other_ends(name):
+    decoder, encoder = pair(name, generator={"output": "linear"}, discriminator={"outputs": 6})
+    generator, _ = pair(name)
+    codes = 3 * noise(4, 5)
+    np.testing.assert_allclose(np.tanh(decoder(codes)), generator(codes), atol=1e-5)
+    assert encoder(decoder(codes)).shape == (4, 6)
+    with pytest.raises(UsageError, match="outputs 0"):
+        pair(name, discriminator={"outputs": 0})
