@@ -71,6 +71,7 @@ def dcgan_generator(
 def dcgan_discriminator(
     shape: tuple[int, int, int],
     *,
+    outputs: int = 1,
     width: int = 64,
     kernel: int = 4,
     normalisation: str = "none",
@@ -83,6 +84,7 @@ def dcgan_discriminator(
 
     Args:
         shape: (height, width, channels), 8 to 256 pixels a side and 1 to 4 channels.
+        outputs: numbers given for each image: one score, or the code of an encoder.
         width: channels of the features at half the image's size, doubled with every halving.
         kernel: side of the strided kernels.
         normalisation: of every convolution but the first, as in the paper: batch, layer or none.
@@ -92,13 +94,13 @@ def dcgan_discriminator(
         seed: of the weights, N(0, 0.02), and of the dropout.
 
     Returns:
-        images [N, height, width, channels] -> raw float32 scores [N, 1].
+        images [N, height, width, channels] -> raw float32 scores [N, outputs].
 
     Raises:
         UsageError: for a shape, size or name that cannot be built.
     """
     shape = blocks.check_image(shape)
-    blocks.check_options(normalisation, activation, dropout, width=width, kernel=kernel)
+    blocks.check_options(normalisation, activation, dropout, outputs=outputs, width=width, kernel=kernel)
     seeds = blocks.seed_stream(seed)
     sizes, widths = blocks.pyramid(*shape[:2]), _widths(width)
 
@@ -117,7 +119,7 @@ def dcgan_discriminator(
         x = blocks.weigh(x, convolution, spectral, seeds)
         x = blocks.activate(blocks.normalise(x, normalised), activation)
         x = blocks.drop(x, dropout, seeds)
-    head = keras.layers.Dense(1, kernel_initializer=_small(seeds), dtype=blocks.HEAD)
+    head = keras.layers.Dense(outputs, kernel_initializer=_small(seeds), dtype=blocks.HEAD)
     scores = blocks.weigh(keras.layers.Flatten()(x), head, spectral, seeds)
     return keras.Model(images, scores, name="dcgan_discriminator")
 

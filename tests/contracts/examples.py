@@ -5,6 +5,7 @@ and enter it in EXAMPLES.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -13,8 +14,10 @@ import tensorflow as tf
 
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.divergence import DivergenceEstimator
+from kgan.models.energy import BEGAN, EBGAN
+from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
-from kgan.networks import images, mlp
+from kgan.networks import autoencoders, images, mlp
 
 BATCH = 8  # samples of one critic step
 
@@ -41,6 +44,29 @@ def gan(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 
+def ensemble(sharing: bool = False, **options) -> Example:
+    """Images by two generators, with what has state and what draws random numbers."""
+    shape, latent_dim = (8, 8, 1), 4
+    generators = [mlp.mlp_generator(shape, latent_dim, widths=(8,), seed=member) for member in range(2)]
+    discriminators = [
+        mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, seed=2 + member) for member in range(1 if sharing else 2)
+    ]
+    model = EnsembleGAN(generators, discriminators, "non-saturating", "r1", instance_noise=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def energy_game(kind: type[AdversarialModel], **options) -> Example:
+    """Images, judged by an auto-encoder with batch normalisation and dropout."""
+    shape, latent_dim = (8, 8, 1), 4
+    generator = mlp.mlp_generator(shape, latent_dim, widths=(8,), seed=1)
+    discriminator = autoencoders.dcgan_autoencoder(shape, 3, width=4, normalisation="batch", dropout=0.2, seed=2)
+    return Example(
+        kind(generator, discriminator, **options),
+        lambda k, n: _uniform(k, n, *shape),
+        lambda n: _uniform(-1, n, latent_dim),
+    )
+
+
 def divergence_estimator(**options) -> Example:
     """Pairs of points."""
     discriminator = mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2)
@@ -54,5 +80,8 @@ def _uniform(k: int, *shape: int) -> np.ndarray:
 
 EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
+    EnsembleGAN: ensemble,
+    EBGAN: partial(energy_game, EBGAN, margin=0.9),
+    BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
 }
