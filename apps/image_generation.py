@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 import kgan  # noqa: F401  (before TensorFlow)
-from kgan import datasets, pictures
+from kgan import datasets, modes, pictures
 from kgan.app import App, Caller, TrainOptions, main
 from kgan.datasets.data import Data
 from kgan.errors import UsageError
 from kgan.metrics.features import feature_network
 from kgan.metrics.protocol import Figure, image_figures
 from kgan.models.energy_recipes import ImageGANOptions, build_image_gan
+from kgan.modes import ModesOptions, of_images
 from kgan.training.callbacks import diversity
 
 
@@ -83,18 +84,20 @@ class ImageGeneration(App):
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
         """Distances to held-out images, precision and recall, classes, and how near the training images are."""
-        name = features or ("digits" if options.data in ("digits", "mnist") else "efficientnet-lite0")
-        samples = np.concatenate(
-            [
-                model.call("generate", seed=seed + index, count=min(100, count - 100 * index))["images"]
-                for index in range(math.ceil(count / 100))
-            ]
-        )
+        samples = modes.draw(model, count, seed)
         return image_figures(
-            samples, data.examples, feature_network(name),
+            samples, data.examples, _network(options, features),
             reference_name=f"held-out {options.data}", seed=seed, real_labels=data.labels,
             training=self.data(options, "train").examples[:10_000],
         )  # fmt: skip
+
+    def verbs(self):
+        """Beside the usual four: which classes are drawn, and which are left out."""
+
+        def report(options: ModesOptions) -> None:
+            modes.run(self, options, lambda trained, training: of_images(training, _network(trained, options.features)))
+
+        return {"modes": (ModesOptions, report)}
 
     def health(self, model, options: Options, data: Data) -> dict:
         """Warn when samples grow alike, or when the discriminator no longer errs."""
@@ -114,6 +117,11 @@ class ImageGeneration(App):
             "sngan",
         )
         return {"saturated_loss": 0.01 if judged else None, "diversity": ratio if usual > 0 else None}
+
+
+def _network(options: Options, features: str | None):
+    """The feature network that was asked for, or what fits the data."""
+    return feature_network(features or ("digits" if options.data in ("digits", "mnist") else "efficientnet-lite0"))
 
 
 if __name__ == "__main__":
