@@ -30,6 +30,10 @@ class Options(ImageGANOptions, TrainOptions):
     """1 grey, 3 colour, 4 with transparency; left out, the data's own."""
 
 
+CLASSIFYING = ("minimax", "non-saturating", "least-squares", "hinge", "dcgan", "lsgan", "sngan")
+"""Objectives whose discriminator's loss falls to zero when it no longer errs."""
+
+
 class ImageGeneration(App):
     """Images like those of a data set, by any GAN: DCGAN, LSGAN, WGAN-GP and so on."""
 
@@ -59,7 +63,10 @@ class ImageGeneration(App):
 
     def picture(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> np.ndarray:
         """A grid of samples; where the discriminator is an auto-encoder, real | reconstruction pairs to its right."""
-        samples = model.call("generate", seed=seed, count=count)["images"]
+        drawn = model.call("generate", seed=seed, count=count)
+        samples = drawn["images"]
+        if "members" in drawn:  # of an ensemble: one member after the other
+            samples = samples[np.argsort(drawn["members"], kind="stable")]
         if options.model == "gan":
             return pictures.grid(samples)
         side = math.ceil(math.sqrt(count))
@@ -107,15 +114,7 @@ class ImageGeneration(App):
             images = model.signatures()["generate"].function(seed=tf.constant(0, tf.int64), count=64)["images"]
             return diversity(images.numpy()) / usual
 
-        judged = options.model == "gan" and options.objective in (
-            "minimax",
-            "non-saturating",
-            "least-squares",
-            "hinge",
-            "dcgan",
-            "lsgan",
-            "sngan",
-        )
+        judged = options.model == "gan" and options.objective in CLASSIFYING
         return {"saturated_loss": 0.01 if judged else None, "diversity": ratio if usual > 0 else None}
 
 
