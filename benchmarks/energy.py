@@ -125,10 +125,10 @@ def main() -> None:
     for seed in given.seeds:
         for name in given.models:
             measure(name, seed, given.seconds)
-    found = {
-        name: [json.loads((FOLDER / f"{name}-{seed}" / "result.json").read_text()) for seed in given.seeds]
-        for name in MODELS
-    }
+    results = {(name, seed): FOLDER / f"{name}-{seed}" / "result.json" for name in MODELS for seed in given.seeds}
+    if missing := [f"{name} seed {seed}" for (name, seed), path in results.items() if not path.exists()]:
+        return print(f"no table yet: {', '.join(missing)} still to train.")
+    found = {name: [json.loads(results[name, seed].read_text()) for seed in given.seeds] for name in MODELS}
     if any(result["seconds"] != given.seconds for results in found.values() for result in results):
         raise SystemExit("not all models were trained for the same time: train those with --models.")
 

@@ -11,11 +11,13 @@ from kgan.networks.autoencoders import dcgan_autoencoder
 
 ENERGY_RECIPES: dict[str, dict[str, Any]] = {
     "ebgan": PLAIN | {
-        "objective": "ebgan", "code_dim": 64, "margin": 0.2, "pull_away_weight": 0.1,
+        "objective": "ebgan", "code_dim": 64, "margin": 0.1, "pull_away_weight": 0.1,
+        "generator_learning_rate": 1e-3, "discriminator_learning_rate": 5e-4,
     },
     "began": PLAIN | {
-        "objective": "began", "code_dim": 64, "gamma": 0.5, "k_rate": 0.001,
-        "normalisation": "none", "discriminator_normalisation": "none", "activation": "elu",
+        # k follows fifty times as fast as in the paper, whose runs are a hundred times as long.
+        "objective": "began", "code_dim": 64, "gamma": 0.7, "k_rate": 0.05, "activation": "elu",
+        "generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3,
     },
 }  # fmt: skip
 """What each energy-based game gets where nothing else is said."""
