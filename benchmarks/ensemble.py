@@ -21,7 +21,7 @@ from kgan.modes import draw_member
 
 MEMBERS = 5
 SAMPLES = 2_500
-COLLAPSING = {"objective": "non-saturating", "penalty": "none", "updates": 3_000}
+COLLAPSING = {"objective": "non-saturating", "penalty": "none", "updates": 1_500}
 PICTURES = Path(__file__).with_name("pictures")
 
 
@@ -82,7 +82,8 @@ def main() -> None:
         protocol=f"The grid of 25 modes by {MEMBERS} generators: {used.objective} without a penalty, {used.updates:,} "
         f"updates, everything else as apps.toy_distributions has it. {SAMPLES:,} samples of the ensemble, drawn from "
         f"all members alike, and {SAMPLES:,} of each member; a mode counts when it holds a sample within 3σ. To pass, "
-        "in every seed the ensemble must cover strictly more modes than its best member.",
+        "in every seed the ensemble must cover strictly more modes than its best member. The objective and the number of "
+        "updates were chosen on seed 100.",
     )
     raise SystemExit(0 if passed else 1)
 
