@@ -82,8 +82,8 @@ def main() -> None:
         protocol=f"The grid of 25 modes by {MEMBERS} generators: {used.objective} without a penalty, {used.updates:,} "
         f"updates, everything else as apps.toy_distributions has it. {SAMPLES:,} samples of the ensemble, drawn from "
         f"all members alike, and {SAMPLES:,} of each member; a mode counts when it holds a sample within 3σ. To pass, "
-        "in every seed the ensemble must cover strictly more modes than its best member. The objective and the number of "
-        "updates were chosen on seed 100.",
+        "in every seed the ensemble must cover strictly more modes than its best member. The objective and the number "
+        "of updates were chosen on seed 100.",
     )
     raise SystemExit(0 if passed else 1)
 
