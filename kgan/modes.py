@@ -52,17 +52,29 @@ class Modes:
         by: what tells, for the protocol of each figure.
         sort: examples [N, ...] -> int64 [N], the mode of each, -1 for what is of none.
         activations: examples [N, ...] -> [N, D], what precision and recall are measured on.
+        least: a mode is missing when its share of the samples is below this times its share of the data, or nil: what
+            sorts by looks errs now and then, and a few mistakes do not make up for a class.
     """
 
     names: tuple[str, ...]
     by: str
     sort: Callable[[np.ndarray], np.ndarray]
     activations: Callable[[np.ndarray], np.ndarray]
+    least: float = 0.1
 
     def counts(self, examples: np.ndarray) -> np.ndarray:
         """How many of the examples are of each mode, int64 [modes]."""
         found = self.sort(examples)
         return np.bincount(found[found >= 0], minlength=len(self.names))
+
+    def missing(self, counts: np.ndarray, of_data: np.ndarray) -> np.ndarray:
+        """Which modes the data has and the samples have not, bool [modes], both given as counts."""
+        expected = of_data * counts.sum() / max(1, of_data.sum())
+        return (of_data > 0) & (counts < np.maximum(1, self.least * expected))
+
+    def named(self, chosen: np.ndarray) -> str:
+        """The names of some of the modes."""
+        return ", ".join(self.names[index] for index in np.flatnonzero(chosen))
 
 
 def of_mixture(centres: np.ndarray, sigma: float) -> Modes:
@@ -73,7 +85,7 @@ def of_mixture(centres: np.ndarray, sigma: float) -> Modes:
         return np.where(distances.min(axis=1) <= HIGH_QUALITY_SIGMAS * sigma, distances.argmin(axis=1), -1)
 
     names = tuple(f"({x + 0:.3g}, {y + 0:.3g})" for x, y in np.round(centres, 3))
-    return Modes(names, f"samples within {HIGH_QUALITY_SIGMAS} sigma of a mean", sort, np.asarray)
+    return Modes(names, f"samples within {HIGH_QUALITY_SIGMAS} sigma of a mean", sort, np.asarray, least=0.0)
 
 
 def of_points(data: Data) -> Modes:
@@ -125,10 +137,10 @@ def run(app: App, options: ModesOptions, modes_of: Callable[[TrainOptions, Data]
     counts, of_data = modes.counts(samples), modes.counts(held_out.examples)
     figures = report(modes, samples, counts, held_out, of_data, training, options.seed)
     if trained.ensemble > 1:
-        figures.append(best_member(model, trained, modes, counts, options.count, options.seed))
+        figures.append(best_member(model, trained, modes, counts, of_data, options.count, options.seed))
     for figure in figures:
         print(figure)
-    save_picture(picture(modes.names, counts, of_data, samples, training.examples[:TRAINING]), options.out)
+    save_picture(picture(modes, counts, of_data, samples, training.examples[:TRAINING]), options.out)
     print(f"wrote {options.out}: modes of {options.model}, and samples beside their nearest training examples")
 
 
@@ -163,17 +175,20 @@ def report(
 ) -> list[Figure]:
     """What is covered, how evenly, how precisely, and how near the samples are to training examples."""
     kl = kl_divergence(counts, of_data) if counts.any() else float("nan")
-    missing = missing_of(modes.names, counts, of_data)
+    missing = modes.missing(counts, of_data)
     how = protocol(modes.by, len(samples), len(held_out.examples), f"held-out {held_out.name}", seed=seed)
     equal = min(len(samples), len(held_out.examples))
     shares = precision_recall(modes.activations(held_out.examples[:equal]), modes.activations(samples[:equal]))
     known = training.examples[:TRAINING]
     near, usual = (np.median(nearest_neighbours(x, known)[1]) for x in (samples, held_out.examples))
-    k_3 = f"k 3; {equal:,} samples against as many held-out {held_out.name}; seed {seed}"
+    what = getattr(modes.activations, "description", "points")
+    k_3 = f"{what}; k 3; {equal:,} samples against as many held-out {held_out.name}; seed {seed}"
     return [
         Figure(
-            "modes", int(np.count_nonzero(counts[of_data > 0])), f"of {np.count_nonzero(of_data)}; {how}",
-            remark=f"missing {', '.join(missing)}" if missing else "none is missing",
+            "modes", int(np.count_nonzero((of_data > 0) & ~missing)),
+            f"of {np.count_nonzero(of_data)}" + (f", with {modes.least:.0%} of their share" if modes.least else "")
+            + f"; {how}",
+            remark=f"missing {modes.named(missing)}" if missing.any() else "none is missing",
         ),
         Figure("entropy of the modes", entropy(counts), f"nats, the data's is {entropy(of_data):.4g}; {how}"),
         Figure("KL(model || data) over the modes", kl, f"nats; {how}"),
@@ -187,41 +202,43 @@ def report(
     ]  # fmt: skip
 
 
-def missing_of(names: tuple[str, ...], counts: np.ndarray, of_data: np.ndarray) -> list[str]:
-    """The names of what the data has and the samples have not."""
-    return [name for name, ours, datas in zip(names, counts, of_data, strict=True) if datas and not ours]
-
-
 def best_member(
-    model: Caller, trained: TrainOptions, modes: Modes, together: np.ndarray, count: int, seed: int
+    model: Caller,
+    trained: TrainOptions,
+    modes: Modes,
+    together: np.ndarray,
+    of_data: np.ndarray,
+    count: int,
+    seed: int,
 ) -> Figure:
     """How many modes the member covers that covers most, and which the ensemble has beside these."""
-    each = [
-        modes.counts(draw_member(model, member, trained.latent_dim, count, seed)) for member in range(trained.ensemble)
+    covered = [
+        (of_data > 0)
+        & ~modes.missing(modes.counts(draw_member(model, member, trained.latent_dim, count, seed)), of_data)
+        for member in range(trained.ensemble)
     ]
-    best = max(range(len(each)), key=lambda member: np.count_nonzero(each[member]))
-    added = missing_of(modes.names, each[best], together)
-    covered = ", ".join(str(np.count_nonzero(counts)) for counts in each)
+    best = max(range(len(covered)), key=lambda member: covered[member].sum())
+    added = (of_data > 0) & ~modes.missing(together, of_data) & ~covered[best]
     return Figure(
-        "modes of the best member", int(np.count_nonzero(each[best])),
-        f"member {best}; all of them: {covered}; {count:,} samples of each; {modes.by}; seed {seed}",
-        remark=f"the ensemble adds {', '.join(added)}" if added else "the ensemble adds nothing",
+        "modes of the best member", int(covered[best].sum()),
+        f"member {best}; all of them: {', '.join(str(one.sum()) for one in covered)}; {count:,} samples of each; "
+        f"{modes.by}; seed {seed}",
+        remark=f"the ensemble adds {modes.named(added)}" if added.any() else "the ensemble adds nothing",
     )  # fmt: skip
 
 
 def picture(
-    names: tuple[str, ...], counts: np.ndarray, of_data: np.ndarray, samples: np.ndarray, training: np.ndarray
+    modes: Modes, counts: np.ndarray, of_data: np.ndarray, samples: np.ndarray, training: np.ndarray
 ) -> np.ndarray:
     """The histogram of the modes beside the data's, and samples beside their nearest training examples."""
     canvas = Canvas(figsize=(7, 5), dpi=100, layout="constrained")
-    axes, at = canvas.add_subplot(), np.arange(len(names))
+    axes, at, missing = canvas.add_subplot(), np.arange(len(modes.names)), modes.missing(counts, of_data)
     axes.bar(at - 0.2, of_data / max(1, of_data.sum()), 0.4, color="tab:blue", label="data")
     axes.bar(at + 0.2, counts / max(1, counts.sum()), 0.4, color="tab:orange", label="samples")
-    axes.set_xticks(at, names, rotation=90 if len(names) > 10 or max(map(len, names)) > 3 else 0)
-    for label, ours, datas in zip(axes.get_xticklabels(), counts, of_data, strict=True):
-        label.set_color("tab:red" if datas and not ours else "black")
-    missing = len(missing_of(names, counts, of_data))
-    axes.set_title(f"{missing} missing (red) of {np.count_nonzero(of_data)}")
+    axes.set_xticks(at, modes.names, rotation=90 if len(at) > 10 or max(map(len, modes.names)) > 3 else 0)
+    for label, is_missing in zip(axes.get_xticklabels(), missing, strict=True):
+        label.set_color("tab:red" if is_missing else "black")
+    axes.set_title(f"{missing.sum()} missing (red) of {np.count_nonzero(of_data)}")
     axes.set_ylabel("share")
     axes.legend()
     shown = samples[:SHOWN]

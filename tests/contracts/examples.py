@@ -17,7 +17,7 @@ from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
-from kgan.networks import autoencoders, images, mlp
+from kgan.networks import blocks, images, mlp
 
 BATCH = 8  # samples of one critic step
 
@@ -59,7 +59,10 @@ def energy_game(kind: type[AdversarialModel], **options) -> Example:
     """Images, judged by an auto-encoder with batch normalisation and dropout."""
     shape, latent_dim = (8, 8, 1), 4
     generator = mlp.mlp_generator(shape, latent_dim, widths=(8,), seed=1)
-    discriminator = autoencoders.dcgan_autoencoder(shape, 3, width=4, normalisation="batch", dropout=0.2, seed=2)
+    real = keras.Input(shape)
+    features = keras.layers.Dropout(0.2, seed=2)(blocks.BatchNormalization()(keras.layers.Flatten()(real)))
+    codes = keras.layers.Dense(3, kernel_initializer=keras.initializers.GlorotUniform(3))(features)
+    discriminator = keras.Model(real, [mlp.mlp_generator(shape, 3, widths=(8,), seed=4)(codes), codes])
     return Example(
         kind(generator, discriminator, **options),
         lambda k, n: _uniform(k, n, *shape),
