@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from kgan import datasets, pictures
+from kgan import datasets, modes, pictures
 from kgan.app import App, Caller, TrainOptions, main
 from kgan.datasets.data import Data
 from kgan.datasets.toys import MODES, TOYS
@@ -13,6 +13,7 @@ from kgan.errors import UsageError
 from kgan.metrics.modes import kl_2d, mode_coverage
 from kgan.metrics.protocol import Figure
 from kgan.models.recipes import GANOptions, build_gan
+from kgan.modes import ModesOptions
 
 
 @dataclass(kw_only=True)
@@ -79,9 +80,10 @@ class ToyDistributions(App):
         return build_gan(options, data.shape, options.updates, options.seed, options.devices.jit)
 
     def picture(self, model: Caller, options: Options, count: int = 1_000, seed: int = 0) -> np.ndarray:
-        """Real points (blue) and generated ones (orange) over the discriminator's score."""
+        """Real points (blue) and generated ones (orange, or a colour a member) over the discriminator's score."""
         real = datasets.load(options.data, "test", count=max(count, 1_000)).examples
-        fake = model.call("generate", seed=seed, count=max(count, 1_000))["samples"]
+        drawn = model.call("generate", seed=seed, count=max(count, 1_000))
+        fake, members = drawn["samples"], drawn.get("members")
         reach = 1.25 * np.abs(real).max()
         axis = np.linspace(-reach, reach, 120, dtype=np.float32)
         plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
@@ -94,7 +96,10 @@ class ToyDistributions(App):
             axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both"
         )
         axes.scatter(*real.T, s=5, color="tab:blue", alpha=0.5, linewidths=0, label="real")
-        axes.scatter(*fake.T, s=5, color="tab:orange", alpha=0.8, linewidths=0, label="generated")
+        for member in range(options.ensemble):
+            own = fake if members is None else fake[members == member]
+            name = "generated" if members is None else f"member {member}"
+            axes.scatter(*own.T, s=5, color=f"C{1 + member}", alpha=0.8, linewidths=0, label=name)
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
         axes.legend(loc="upper right", markerscale=3, framealpha=0.9)
         return pictures.from_figure(canvas)
@@ -123,6 +128,15 @@ class ToyDistributions(App):
                 Figure("reverse KL", coverage.reverse_kl, f"nats, over the modes; {protocol}"),
             ]
         return found
+
+    def verbs(self):
+        """Beside the usual four: which modes are drawn, and which are left out."""
+        return {"modes": (ModesOptions, lambda options: modes.run(self, options, _modes_of))}
+
+
+def _modes_of(options: Options, training: Data) -> modes.Modes:
+    """The components of a mixture; of any other distribution clusters."""
+    return modes.of_mixture(*MODES[options.data]) if options.data in MODES else modes.of_points(training)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,16 @@ def grid(images: np.ndarray, columns: int | None = None, margin: int = 2, least_
     return sheet.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def beside(*sheets: np.ndarray, gap: int = 16) -> np.ndarray:
+    """Put pictures, uint8 [H, W, 3] each, side by side on white, `gap` pixels apart."""
+    height = max(sheet.shape[0] for sheet in sheets)
+    wide = [
+        np.pad(sheet, [(0, height - sheet.shape[0]), (gap * (index > 0), 0), (0, 0)], constant_values=255)
+        for index, sheet in enumerate(sheets)
+    ]
+    return np.concatenate(wide, axis=1)
+
+
 def rgb(images: np.ndarray) -> np.ndarray:
     """Bring uint8 [N, H, W, 1 to 4] to [N, H, W, 3]: grey is repeated, alpha laid on white, two channels padded."""
     channels = images.shape[-1]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kgan.errors import UsageError
+from kgan.metrics.pairs import squared_distances
 
 HIGH_QUALITY_SIGMAS = 3
 
@@ -157,6 +158,32 @@ def kl_2d(real: np.ndarray, fake: np.ndarray, *, bins: int = 32, smoothing: floa
 
     real_counts, fake_counts = counts(real), counts(fake)
     return PlaneDivergences(kl_divergence(real_counts, fake_counts), kl_divergence(fake_counts, real_counts))
+
+
+def entropy(counts: np.ndarray) -> float:
+    """The entropy in nats of a histogram [K] in any unit, at most log K; of an empty one it is not a number."""
+    shares = np.asarray(counts, np.float64) / np.sum(counts) if np.any(counts) else np.full(1, np.nan)
+    return float(-np.sum(shares[shares != 0] * np.log(shares[shares != 0]))) + 0.0
+
+
+def k_means(examples: np.ndarray, clusters: int, *, rounds: int = 30, seed: int = 0) -> np.ndarray:
+    """Find centres [clusters, D] of examples [N, D], N >= clusters, by Lloyd's rounds from k-means++ seeds.
+
+    The clusters of real data are modes to look for in samples where there are no labels (Richardson & Weiss 2018).
+    """
+    examples, random = np.asarray(examples, np.float64), np.random.default_rng(seed)
+    centres = examples[random.integers(len(examples), size=1)]
+    while len(centres) < clusters:  # each next one far from those there are (Arthur & Vassilvitskii 2007)
+        far = np.concatenate([squares.min(axis=1) for _, squares in squared_distances(examples, centres)])
+        share = far / far.sum() if far.sum() else None
+        centres = np.vstack([centres, examples[random.choice(len(examples), p=share)]])
+    for _ in range(rounds):
+        nearest = np.concatenate([squares.argmin(axis=1) for _, squares in squared_distances(examples, centres)])
+        members = np.bincount(nearest, minlength=clusters)
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, examples)
+        centres = np.where(members[:, None] > 0, sums / np.maximum(members, 1)[:, None], centres)
+    return centres
 
 
 def kl_divergence(p: np.ndarray, q: np.ndarray) -> float:

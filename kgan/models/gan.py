@@ -1,5 +1,6 @@
 """The generative adversarial network: any objective, any penalty, any pair of networks."""
 
+import itertools
 from functools import partial
 from typing import ClassVar
 
@@ -15,14 +16,121 @@ from kgan.networks.blocks import has_batch_normalisation
 from kgan.serving.export import Signature
 
 
+class LatentGame(AdversarialModel):
+    """A game whose generator turns noise into samples and whose discriminator looks at samples.
+
+    Called on latents (float32 [N, latent_dim]) it gives samples (float32 [N, ...]; images lie in [-1, 1]) of the
+    generator's moving average, in inference mode. It learns from batches of samples of that kind; labels beside them
+    are ignored. A subclass says what each player's loss is, and calls `build()`.
+
+    Raises:
+        UsageError: when generator and discriminator do not fit each other.
+    """
+
+    def __init__(self, generator: keras.Model, discriminator: keras.Model, **kwargs):
+        """Put the two players together; `kwargs` are those of `AdversarialModel`."""
+        super().__init__(**kwargs)
+        self.attach(generator, discriminator)
+        for one, other in itertools.product(self.networks("generator"), self.networks("discriminator")):
+            if one.output_shape[1:] != other.input_shape[1:]:
+                raise UsageError(
+                    f"the generator makes samples of shape {one.output_shape[1:]} but the discriminator takes "
+                    f"{other.input_shape[1:]}: build both for the same shape."
+                )
+
+    def attach(self, generator: keras.Model, discriminator: keras.Model) -> None:
+        """Hold the networks under the names of their parts."""
+        self.generator = generator
+        self.discriminator = discriminator
+
+    @property
+    def latent_dim(self) -> int:
+        """The size of the code that the generator starts from."""
+        return self.networks("generator")[0].input_shape[-1]
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: [H, W, C] of an image, [D] of a point."""
+        return self.networks("generator")[0].output_shape[1:]
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether samples are images [H, W, C] rather than points [D]."""
+        return len(self.sample_shape) == 3
+
+    def call(self, latents, training: bool = False) -> tf.Tensor:
+        """Samples for these latents, always in inference mode."""
+        return self.inference("generator")(latents, training=False)
+
+    def propose(self, batch, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """As many generated samples as there are real ones."""
+        return self.proposed_by("generator", batch, seed, training)
+
+    def proposed_by(self, part: str, batch, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """As many samples of this generator as there are real ones."""
+        count = tf.shape(samples_of(batch))[0]
+        latents = tf.random.stateless_normal([count, self.latent_dim], draw(seed, 0))
+        network = getattr(self, part) if training else self.inference(part)
+        return network(latents, training=training)
+
+    def scores(self, samples: tf.Tensor) -> tf.Tensor:
+        """One score for each sample, float32 [N], in inference mode: higher for what looks real."""
+        return mean_score(self.discriminator, samples)
+
+    # Saving and serving.
+
+    def get_config(self) -> dict:
+        """The options of the game and its networks."""
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "LatentGame":
+        """Build the game that `get_config` described, with fresh weights."""
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
+        return cls(**{**config, **parts})
+
+    def signatures(self) -> dict[str, Signature]:
+        """What an export of this model answers: `generate`, `decode` and `score`.
+
+        Images are uint8 [N, H, W, C] under the name "images"; other samples float32 [N, D] under "samples".
+        """
+        kind = "images" if self.makes_images else "samples"
+        sample = tf.TensorSpec([None, *self.sample_shape], tf.uint8 if self.makes_images else tf.float32, name=kind)
+        out, into = (to_uint8, from_uint8) if self.makes_images else (tf.identity, tf.identity)
+
+        def decode(latents):
+            return {kind: out(self.call(latents))}
+
+        def generate(seed, count):
+            return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
+
+        def score(**samples):
+            return {"scores": self.scores(into(samples[kind]))}
+
+        latents = tf.TensorSpec([None, self.latent_dim], tf.float32, name="latents")
+        return {
+            "generate": Signature(
+                generate,
+                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
+                {"seed": np.int64(0), "count": np.int32(1)},
+            ),
+            "decode": Signature(decode, {"latents": latents}, {"latents": np.zeros([1, self.latent_dim], np.float32)}),
+            "score": Signature(
+                score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
+            ),
+        }
+
+
 @keras.saving.register_keras_serializable(package="kgan")
-class GAN(AdversarialModel):
+class GAN(LatentGame):
     """A generator that turns noise into samples, and a discriminator that tells them from data.
 
     Goodfellow et al. 2014, "Generative adversarial nets"; with other objectives and penalties it is LSGAN,
-    WGAN, WGAN-GP, DRAGAN, f-GAN and so on. Called on latents (float32 [N, latent_dim]) it gives samples
-    (float32 [N, ...]; images lie in [-1, 1]) of the generator's moving average, in inference mode. It learns
-    from batches of samples of that kind; labels beside them are ignored.
+    WGAN, WGAN-GP, DRAGAN, f-GAN and so on.
 
     Raises:
         UsageError: when generator and discriminator do not fit each other, or when a discriminator with
@@ -57,74 +165,55 @@ class GAN(AdversarialModel):
             label_flip: the share of real and generated samples whose roles are swapped for the discriminator.
             kwargs: `critic_steps`, `average_decay`, `seed` of `AdversarialModel`.
         """
-        super().__init__(**kwargs)
-        self.generator = generator
-        self.discriminator = discriminator
+        super().__init__(generator, discriminator, **kwargs)
         self.objective = objectives.get(objective)
         self.penalty = penalties.get(penalty)
         self.weight_clip = weight_clip
         self.instance_noise = instance_noise
         self.instance_noise_updates = instance_noise_updates
         self.label_flip = label_flip
-
-        if generator.output_shape[1:] != discriminator.input_shape[1:]:
-            raise UsageError(
-                f"the generator makes samples of shape {generator.output_shape[1:]} but the discriminator takes "
-                f"{discriminator.input_shape[1:]}: build both for the same shape."
-            )
-        if self.penalty is not None and self.penalty.per_sample and has_batch_normalisation(discriminator):
+        if (
+            self.penalty is not None
+            and self.penalty.per_sample
+            and any(has_batch_normalisation(network) for network in self.networks("discriminator"))
+        ):
             raise UsageError(
                 f"the penalty {penalty!r} is taken sample by sample, which batch normalisation in the discriminator "
                 "mixes up: build the discriminator with 'layer' normalisation or 'none'."
             )
         if weight_clip:
-            for variable in discriminator.trainable_variables:
+            for variable in self.variables_of("discriminator"):
                 variable.constraint = penalties.WeightClip(weight_clip)
         self.build()
 
-    @property
-    def latent_dim(self) -> int:
-        """The size of the code that the generator starts from."""
-        return self.generator.input_shape[-1]
-
-    @property
-    def makes_images(self) -> bool:
-        """Whether samples are images [H, W, C] rather than points [D]."""
-        return len(self.generator.output_shape) == 4
-
-    def call(self, latents, training: bool = False) -> tf.Tensor:
-        """Samples for these latents, always in inference mode."""
-        return self.inference("generator")(latents, training=False)
-
     # The game.
-
-    def propose(self, batch, seed: tf.Tensor, training: bool) -> tf.Tensor:
-        """As many generated samples as there are real ones."""
-        count = tf.shape(_samples(batch))[0]
-        latents = tf.random.stateless_normal([count, self.latent_dim], draw(seed, 0))
-        network = self.generator if training else self.inference("generator")
-        return network(latents, training=training)
 
     def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """The objective on a batch of real and generated samples, plus the penalty."""
-        real, fake = _samples(batch), proposal
+        return self.loss_of_judging(self.discriminator, samples_of(batch), proposal, seed, training)
+
+    def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
+        """The objective on generated samples, as the discriminator sees them now."""
+        return self.loss_of_generating(self.discriminator, proposal, seed, training), {}
+
+    def loss_of_judging(self, discriminator: keras.Model, real, fake, seed: tf.Tensor, training: bool):
+        """A discriminator's loss between real and generated samples, and what to report of it."""
         real, fake = self._noisy(real, draw(seed, 1)), self._noisy(fake, draw(seed, 2))
         # Real and generated go through separately, so that batch statistics stay apart.
-        real_scores = self.discriminator(real, training=training)
-        fake_scores = self.discriminator(fake, training=training)
+        real_scores = discriminator(real, training=training)
+        fake_scores = discriminator(fake, training=training)
         reported = {"real_score": tf.reduce_mean(real_scores), "fake_score": tf.reduce_mean(fake_scores)}
         if self.label_flip and training:
             real_scores, fake_scores = regularisation.flip(real_scores, fake_scores, self.label_flip, draw(seed, 3))
         loss = self.objective.discriminator_loss(real_scores, fake_scores, self.objective.margins(real, fake))
         penalty = tf.constant(0.0)
         if self.penalty is not None:
-            penalty = self.penalty(partial(self.discriminator, training=training), real, fake, seed=draw(seed, 4))
+            penalty = self.penalty(partial(discriminator, training=training), real, fake, seed=draw(seed, 4))
         return loss + penalty, {"penalty": penalty, **reported}
 
-    def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
-        """The objective on generated samples, as the discriminator sees them now."""
-        fake_scores = self.discriminator(self._noisy(proposal, draw(seed, 5)), training=training)
-        return self.objective.generator_loss(fake_scores), {}
+    def loss_of_generating(self, discriminator: keras.Model, fake, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """A generator's loss for its samples, before this discriminator."""
+        return self.objective.generator_loss(discriminator(self._noisy(fake, draw(seed, 5)), training=training))
 
     def _noisy(self, samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if not self.instance_noise:
@@ -132,14 +221,12 @@ class GAN(AdversarialModel):
         stddev = regularisation.noise_stddev(self.updates.value, self.instance_noise, self.instance_noise_updates)
         return regularisation.instance_noise(samples, stddev, seed)
 
-    # Saving and serving.
+    # Saving.
 
     def get_config(self) -> dict:
         """Everything `from_config` needs to build this game again."""
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "objective": described(self.objective),
             "penalty": described(self.penalty),
             "weight_clip": self.weight_clip,
@@ -151,49 +238,19 @@ class GAN(AdversarialModel):
     @classmethod
     def from_config(cls, config: dict) -> "GAN":
         """Build the game that `get_config` described, with fresh weights."""
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
-        parts |= {
+        rules = {
             "objective": rebuilt(objectives, config["objective"]),
             "penalty": rebuilt(penalties, config["penalty"]),
         }
-        return cls(**{**config, **parts})
-
-    def signatures(self) -> dict[str, Signature]:
-        """What an export of this model answers: `generate`, `decode` and `score`.
-
-        Images are uint8 [N, H, W, C] under the name "images"; other samples float32 [N, D] under "samples".
-        """
-        generator, discriminator = self.inference("generator"), self.discriminator
-        kind = "images" if self.makes_images else "samples"
-        sample = tf.TensorSpec(
-            [None, *generator.output_shape[1:]], tf.uint8 if self.makes_images else tf.float32, name=kind
-        )
-        out, into = (to_uint8, from_uint8) if self.makes_images else (tf.identity, tf.identity)
-
-        def decode(latents):
-            return {kind: out(generator(latents, training=False))}
-
-        def generate(seed, count):
-            return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
-
-        def score(**samples):
-            scores = discriminator(into(samples[kind]), training=False)
-            return {"scores": tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)}
-
-        latents = tf.TensorSpec([None, self.latent_dim], tf.float32, name="latents")
-        return {
-            "generate": Signature(
-                generate,
-                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
-                {"seed": np.int64(0), "count": np.int32(1)},
-            ),
-            "decode": Signature(decode, {"latents": latents}, {"latents": np.zeros([1, self.latent_dim], np.float32)}),
-            "score": Signature(
-                score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
-            ),
-        }
+        return super().from_config({**config, **rules})
 
 
-def _samples(batch) -> tf.Tensor:
+def mean_score(discriminator: keras.Model, samples: tf.Tensor) -> tf.Tensor:
+    """A discriminator's scores in inference mode, float32 [N]: those of patches are averaged."""
+    scores = discriminator(samples, training=False)
+    return tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)
+
+
+def samples_of(batch) -> tf.Tensor:
     """The samples of a batch that may carry labels."""
     return batch[0] if isinstance(batch, tuple | list) else batch

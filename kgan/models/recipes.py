@@ -7,6 +7,7 @@ import keras
 
 from kgan import networks, objectives, penalties
 from kgan.errors import UsageError, suggestion
+from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 
 PLAIN = {
@@ -97,6 +98,19 @@ class GANOptions:
     """Adam's decay of the first moment."""
     beta_2: float | None = None
     """Adam's decay of the second moment; RMSprop's rho is its own 0.9."""
+    ensemble: int = 1
+    """Train so many generators side by side; the export draws from all of them alike."""
+    ensemble_sharing: Literal["none", "discriminator"] = "none"
+    """Of an ensemble: each generator has a discriminator of its own (none), or all meet a single one."""
+
+    def recipe(self) -> dict[str, Any]:
+        """What stands in for the options that are left out."""
+        if self.objective in RECIPES:
+            return RECIPES[self.objective]
+        if self.objective in objectives.OBJECTIVES:
+            return PLAIN | {"objective": self.objective}
+        known = [*RECIPES, *objectives.OBJECTIVES]
+        raise UsageError(f"unknown objective {self.objective!r}: {suggestion(self.objective, known)}.")
 
     def resolved(self) -> "GANOptions":
         """These options with every gap filled from the recipe.
@@ -104,18 +118,12 @@ class GANOptions:
         Raises:
             UsageError: for an unknown objective, a value out of range, or Wasserstein without a constraint.
         """
-        if self.objective in RECIPES:
-            recipe = RECIPES[self.objective]
-        elif self.objective in objectives.OBJECTIVES:
-            recipe = PLAIN | {"objective": self.objective}
-        else:
-            known = [*RECIPES, *objectives.OBJECTIVES]
-            raise UsageError(f"unknown objective {self.objective!r}: {suggestion(self.objective, known)}.")
+        recipe = self.recipe()
         gaps = {name: value for name, value in recipe.items() if getattr(self, name) is None}
         full = replace(self, **gaps)
         if self.discriminator_normalisation is None and full.penalty != "none":
             full = replace(full, discriminator_normalisation="none")  # a penalty is per sample, a batch's mean is not
-        for name in ("critic_steps", "latent_dim", "width", "depth"):
+        for name in ("critic_steps", "latent_dim", "width", "depth", "ensemble"):
             if getattr(full, name) is not None and getattr(full, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give at least 1.")
         for name in ("generator_learning_rate", "discriminator_learning_rate"):
@@ -127,6 +135,8 @@ class GANOptions:
         for name in ("weight_clip", "instance_noise"):
             if getattr(full, name) < 0:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give 0 or more.")
+        if full.ensemble == 1 and full.ensemble_sharing != "none":
+            raise UsageError(f"--ensemble-sharing {full.ensemble_sharing} is for several generators: add --ensemble 4.")
         plain_wasserstein = recipe["objective"] == "wasserstein" and full.penalty == "none"
         if plain_wasserstein and not full.weight_clip and not full.spectral:
             raise UsageError(
@@ -147,19 +157,20 @@ def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: i
         jit: compile the update with XLA.
     """
     full = options.resolved()
-    activation = {"activation": full.activation} if full.activation else {}
-    of_generator = full.generator_network or full.network
-    generator = networks.get(of_generator).generator(
-        shape, full.latent_dim, normalisation=full.normalisation, seed=seed, **_size(full, of_generator), **activation
+    generators = [build_generator(full, shape, seed + 2 * member) for member in range(full.ensemble)]
+    discriminators = [
+        networks.get(full.network).discriminator(
+            shape, normalisation=full.discriminator_normalisation, spectral=full.spectral, dropout=full.dropout,
+            seed=seed + 1 + 2 * member, **_size(full, full.network), **_activation(full),
+        )
+        for member in range(1 if full.ensemble_sharing == "discriminator" else full.ensemble)
+    ]  # fmt: skip
+    kind, players = (
+        (GAN, (generators[0], discriminators[0])) if full.ensemble == 1 else (EnsembleGAN, (generators, discriminators))
     )
-    discriminator = networks.get(full.network).discriminator(
-        shape, normalisation=full.discriminator_normalisation, spectral=full.spectral, dropout=full.dropout,
-        seed=seed + 1, **_size(full, full.network), **activation,
-    )  # fmt: skip
     objective = RECIPES.get(options.objective, {}).get("objective", options.objective)
-    model = GAN(
-        generator,
-        discriminator,
+    model = kind(
+        *players,
         objectives.get(objective, **({"smooth": full.label_smooth} if full.label_smooth else {})),
         penalties.get(full.penalty, full.penalty_weight),
         weight_clip=full.weight_clip,
@@ -172,6 +183,18 @@ def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: i
     )
     model.compile(**optimizers(full, updates), jit_compile=jit)
     return model
+
+
+def build_generator(full: GANOptions, shape: tuple[int, ...], seed: int) -> keras.Model:
+    """The generator that resolved options describe."""
+    network = full.generator_network or full.network
+    return networks.get(network).generator(
+        shape, full.latent_dim, normalisation=full.normalisation, seed=seed, **_size(full, network), **_activation(full)
+    )
+
+
+def _activation(options: GANOptions) -> dict:
+    return {"activation": options.activation} if options.activation else {}
 
 
 def _size(options: GANOptions, network: str) -> dict:

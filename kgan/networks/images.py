@@ -73,26 +73,26 @@ def dcgan_generator(
 def dcgan_discriminator(
     shape: tuple[int, int, int],
     *,
+    outputs: int = 1,
     width: int = 64,
     kernel: int = 4,
     normalisation: str = "none",
     activation: str = "leaky_relu",
     dropout: float = 0.0,
     spectral: bool = False,
-    outputs: int = 1,
     seed: int | None = None,
 ) -> keras.Model:
     """Build DCGAN's discriminator: strided convolutions, then one dense score (Radford et al. 2016).
 
     Args:
         shape: (height, width, channels), 8 to 256 pixels a side and 1 to 4 channels.
+        outputs: numbers given for each image: one score, or the code of an encoder.
         width: channels of the features at half the image's size, doubled with every halving.
         kernel: side of the strided kernels.
         normalisation: of every convolution but the first, as in the paper: batch, layer or none.
         activation: of every convolution, a name in ``blocks.ACTIVATIONS``.
         dropout: share of the features dropped after each activation in training, in [0, 1).
         spectral: whether every layer is spectrally normalised (Miyato et al. 2018).
-        outputs: 1 score, or as many numbers as an encoder has to give.
         seed: of the weights, N(0, 0.02), and of the dropout.
 
     Returns:

@@ -259,7 +259,8 @@ class Health(Counting):
 
 def not_finite(losses: dict[str, float], model: keras.Model) -> str | None:
     """Name the first loss or weight that is NaN or infinite, None when all is well."""
-    for name, value in losses.items():
+    for name in sorted(losses, key=lambda name: "_loss" not in name):  # a loss tells more than what follows from it
+        value = losses[name]
         if not np.isfinite(value):
             return f"{name} is {value}"
     for variable in model.weights:

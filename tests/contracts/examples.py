@@ -4,8 +4,8 @@ To add one, write a function of the model's options that returns a fresh `Exampl
 and enter it in EXAMPLES.
 """
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -16,8 +16,10 @@ from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.divergence import DivergenceEstimator
+from kgan.models.energy import BEGAN, EBGAN
+from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
-from kgan.networks import images, mlp
+from kgan.networks import blocks, images, mlp
 
 BATCH = 8  # samples of one critic step
 
@@ -42,6 +44,32 @@ def gan(**options) -> Example:
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     model = GAN(generator, discriminator, "non-saturating", "gradient-penalty", instance_noise=0.1, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def ensemble(sharing: bool = False, **options) -> Example:
+    """Images by two generators, with what has state and what draws random numbers."""
+    shape, latent_dim = (8, 8, 1), 4
+    generators = [mlp.mlp_generator(shape, latent_dim, widths=(8,), seed=member) for member in range(2)]
+    discriminators = [
+        mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, seed=2 + member) for member in range(1 if sharing else 2)
+    ]
+    model = EnsembleGAN(generators, discriminators, "non-saturating", "r1", instance_noise=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def energy_game(kind: type[AdversarialModel], **options) -> Example:
+    """Images, judged by an auto-encoder with batch normalisation and dropout."""
+    shape, latent_dim = (8, 8, 1), 4
+    generator = mlp.mlp_generator(shape, latent_dim, widths=(8,), seed=1)
+    real = keras.Input(shape)
+    features = keras.layers.Dropout(0.2, seed=2)(blocks.BatchNormalization()(keras.layers.Flatten()(real)))
+    codes = keras.layers.Dense(3, kernel_initializer=keras.initializers.GlorotUniform(3))(features)
+    discriminator = keras.Model(real, [mlp.mlp_generator(shape, 3, widths=(8,), seed=4)(codes), codes])
+    return Example(
+        kind(generator, discriminator, **options),
+        lambda k, n: _uniform(k, n, *shape),
+        lambda n: _uniform(-1, n, latent_dim),
+    )
 
 
 def divergence_estimator(**options) -> Example:
@@ -69,6 +97,9 @@ def _uniform(k: int, *shape: int) -> np.ndarray:
 EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
     Autoencoder: autoencoder,
-    VAE: functools.partial(autoencoder, VAE),
+    VAE: partial(autoencoder, VAE),
+    EnsembleGAN: ensemble,
+    EBGAN: partial(energy_game, EBGAN, margin=0.9),
+    BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
 }

@@ -22,11 +22,11 @@ UPDATES, MIDDLE = 4, 2
 
 
 def models() -> list[type[AdversarialModel]]:
-    """Every game of kgan.models that can be exported."""
+    """Every game of kgan.models that says what its players' losses are."""
     names = [found.name for found in pkgutil.iter_modules(kgan.models.__path__)]
     rooms = [importlib.import_module(f"kgan.models.{name}") for name in names]
     kinds = [kind for room in rooms for _, kind in inspect.getmembers(room, inspect.isclass)]
-    games = {kind for kind in kinds if issubclass(kind, AdversarialModel) and hasattr(kind, "signatures")}
+    games = {kind for kind in kinds if issubclass(kind, AdversarialModel) and hasattr(kind, "discriminator_loss")}
     return sorted(games, key=lambda kind: kind.__name__)
 
 
@@ -234,7 +234,7 @@ def value_for(name: str, spec: tf.TensorSpec, count: int) -> tf.Tensor:
         return tf.constant({"count": count}.get(name, 3), spec.dtype)
     shape = [count if size is None else size for size in spec.shape]
     random = np.random.default_rng(9)
-    samples = random.integers(0, 256, shape) if spec.dtype == tf.uint8 else random.normal(size=shape)
+    samples = random.integers(0, 256, shape) if spec.dtype.is_integer else random.normal(size=shape)
     return tf.constant(samples, spec.dtype)
 
 

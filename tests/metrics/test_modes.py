@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kgan.errors import UsageError
-from kgan.metrics.modes import class_histogram, kl_2d, mode_coverage
+from kgan.metrics.modes import class_histogram, entropy, k_means, kl_2d, mode_coverage
 
 RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
 
@@ -87,3 +87,19 @@ def test_kl_2d_refuses():
         kl_2d(np.zeros((4, 2)), np.zeros((4, 3)))
     with pytest.raises(UsageError, match="smoothing 0"):
         kl_2d(np.zeros((4, 2)), np.zeros((4, 2)), smoothing=0)
+
+
+def test_entropy_by_hand():
+    assert entropy(np.array([5, 5, 0])) == pytest.approx(math.log(2))
+    assert entropy(np.array([1, 3])) == pytest.approx(0.25 * math.log(4) + 0.75 * math.log(4 / 3))
+    assert entropy(np.array([7, 0])) == 0
+    assert math.isnan(entropy(np.zeros(3)))
+
+
+def test_k_means_finds_what_is_apart():
+    random = np.random.default_rng(0)
+    points = np.repeat(RING, 50, axis=0) + random.normal(size=(400, 2)) * 0.01
+    centres = k_means(points, 8)
+    distances = np.linalg.norm(centres[:, None] - RING, axis=-1)
+    assert sorted(distances.argmin(axis=1).tolist()) == list(range(8)) and distances.min(axis=1).max() < 0.01
+    assert k_means(np.ones((5, 2)), 3).shape == (3, 2)  # more clusters than there are different points
