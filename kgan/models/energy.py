@@ -36,10 +36,10 @@ class EnergyGame(LatentGame):
             )
 
     def energy(self, samples: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """The energies of samples, float32 [N], and their codes [N, D]."""
+        """The energies of samples, float32 [N], and their codes, float32 [N, D]."""
         reconstructions, codes = self.discriminator(samples, training=training)
-        errors = self.error(reconstructions - samples)
-        return tf.reduce_mean(errors, axis=range(1, len(samples.shape))), codes
+        errors = self.error(tf.cast(reconstructions, tf.float32) - samples)
+        return tf.reduce_mean(errors, axis=range(1, len(samples.shape))), tf.cast(codes, tf.float32)
 
     def scores(self, samples: tf.Tensor) -> tf.Tensor:
         """Minus the energy, in inference mode: like all scores, higher for what looks real."""
