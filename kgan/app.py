@@ -74,7 +74,7 @@ class SampleOptions:
     seed: int = 0
     """The same seed gives the same samples."""
     out: Path = Path("grid.png")
-    """Where the picture goes."""
+    """Where the picture goes; of sentences also .txt, for the text alone."""
 
 
 @dataclass
@@ -147,6 +147,10 @@ class App:
     def picture(self, model: Caller, options: TrainOptions, count: int = 64, seed: int = 0) -> np.ndarray:
         """What a person wants to see of the model: uint8 [H, W, 3]."""
         raise NotImplementedError
+
+    def texts(self, model: Caller, options: TrainOptions, count: int = 64, seed: int = 0) -> list[str]:
+        """Samples for a person to read, one a line; of what is only to be looked at, none."""
+        return []
 
     def figures(
         self, model: Caller, options: TrainOptions, data: Data, count: int, seed: int = 0, features: str | None = None
@@ -285,8 +289,13 @@ def sample(app: App, options: SampleOptions) -> None:
     if options.count < 1:
         raise UsageError(f"--count is {options.count}: give at least 1.")
     model, trained = open_model(app, options.model)
-    picture = app.picture(model, trained, options.count, options.seed)
-    save_picture(picture, options.out)
+    texts = app.texts(model, trained, options.count, options.seed)
+    if texts and options.out.suffix == ".txt":
+        save_texts(texts, options.out)
+    else:
+        save_picture(app.picture(model, trained, options.count, options.seed), options.out)
+    for text in texts:
+        print(text)
     print(f"wrote {options.out}: {options.count} samples of {options.model}, seed {options.seed}")
 
 
@@ -439,3 +448,11 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
         Image.fromarray(picture).save(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot write the picture {path} ({error}): give a writable file such as grid.png.") from None
+
+
+def save_texts(texts: Sequence[str], path: Path) -> None:
+    """Write texts, one a line, in UTF-8; UsageError where that is not possible."""
+    try:
+        path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the text {path} ({error}): give a writable file such as samples.txt.") from None
