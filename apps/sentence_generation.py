@@ -36,7 +36,7 @@ class Options(GANOptions, TrainOptions):
     symbols: int = 2_000
     """Size of the vocabulary at most: the most frequent characters; rarer ones count as one unknown character."""
     length: int | None = None
-    """Characters of a sentence; longer ones are left out, shorter ones padded. Left out, the longest one's, at most 64."""
+    """Characters of a sentence; longer ones are left out, shorter ones padded. Left out: the longest's, up to 64."""
     characters: str = ""
     """The vocabulary itself; left out, taken from the data when training begins, and kept with the model."""
     updates: int = 3_000

@@ -142,7 +142,7 @@ class SentenceVAE(AdversarialModel):
         return tf.transpose(symbols)
 
     def signatures(self) -> dict[str, Signature]:
-        """`generate` (seed, count -> sentences drawn), `encode` (to mean codes) and `decode` (to likeliest sentences)."""
+        """`generate` (seed, count -> sentences drawn), `encode` (to mean codes), `decode` (to likeliest sentences)."""
 
         def generate(seed, count):
             codes = tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, -1]))

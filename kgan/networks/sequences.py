@@ -1,4 +1,4 @@
-"""Networks over sentences: residual 1-D convolutions that see them as images, and recurrent ones that read and write."""
+"""Networks over sentences: residual 1-D convolutions that see them as images, recurrent ones that read and write."""
 
 from collections.abc import Iterator
 
