@@ -1,6 +1,7 @@
 """Sentences and poems: a GAN that sees them as images, and a variational autoencoder between any two of them."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -112,14 +113,14 @@ class SentenceGeneration(App):
         """Sentences."""
         parts = [
             model.call("generate", seed=seed + index, count=min(100, count - 100 * index))["sentences"]
-            for index in range(-(-count // 100))
+            for index in range(math.ceil(count / 100))
         ]
         return [sentence.decode() for sentence in np.concatenate(parts)]
 
     def picture(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> np.ndarray:
         """The same, written out."""
-        latin = options.characters.isascii()
-        return pictures.text(self.texts(model, options, count, seed), -(-options.length // (2 if latin else 1)))
+        each = 0.62 if options.characters.isascii() else 1.0
+        return pictures.text(self.texts(model, options, count, seed), math.ceil(each * options.length))
 
     def figures(
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None

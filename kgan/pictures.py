@@ -58,7 +58,7 @@ def text(lines: Sequence[str], width: int, columns: int | None = None) -> np.nda
 
     Args:
         lines: the texts.
-        width: the room for each, in Chinese characters, of which two Latin letters take one.
+        width: the room for each, in Chinese characters; a Latin letter takes 0.61 of one.
         columns: how many; 1 or 2 when left out.
 
     Returns:

@@ -1,6 +1,5 @@
 """Named data sets and your own folders, as arrays in memory and as endless, exactly repeatable batches."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,8 +72,7 @@ def load(
         return faces.load(split, height_width, channels, count, seed, cache)
     if texts.is_text(name):
         toys.refuse_image_options(name, size, channels)
-        data = texts.load(name, split, strict=strict)
-        return dataclasses.replace(data, examples=data.examples[:count])
+        return texts.load(name, split, count=count, strict=strict)
     if name in toys.TOYS:
         toys.refuse_image_options(name, size, channels)
         return toys.load(name, split, count, seed)

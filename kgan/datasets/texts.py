@@ -91,6 +91,7 @@ def load(
     length: int | None = None,
     symbols: int = 2_000,
     characters: str | None = None,
+    count: int | None = None,
     strict: bool = False,
 ) -> Data:
     """Load distinct sentences by name; every tenth of them is held out.
@@ -102,6 +103,7 @@ def load(
         symbols: the size of the vocabulary at most, with its two marks: the training sentences' most frequent
             characters. Rarer ones are unknown (id 1).
         characters: the vocabulary itself, of a model that is there already.
+        count: how many of them; all when left out.
         strict: refuse a file with a line that is empty, too long or no UTF-8, instead of naming and skipping it.
 
     Returns:
@@ -128,12 +130,14 @@ def load(
         raise UsageError(f"{name!r} has {len(sentences)} sentences that fit: at least 10 are needed, one to hold out.")
     training = [sentence for index, sentence in enumerate(sentences) if index % 10 != 9]
     chosen = training if split == "train" else sentences[9::10]
+    if count is not None and count > len(chosen):
+        raise UsageError(f"{count} sentences asked for but {name!r} has {len(chosen)} ({split}): lower the count.")
     vocabulary = Vocabulary(characters or most_frequent(training, symbols - 2))
     longest = max(map(len, sentences))
     return Data(
         name=name,
         split=split,
-        examples=vocabulary.encode(tf.constant(chosen), length or longest).numpy(),
+        examples=vocabulary.encode(tf.constant(chosen[:count]), length or longest).numpy(),
         licence=LICENCES[name.split(":")[0].split("-")[0]],
         characters=vocabulary.characters,
     )
