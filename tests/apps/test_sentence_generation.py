@@ -63,17 +63,18 @@ def test_fine_tuning_on_other_lines_keeps_the_vocabulary(made):
         (["sample", "--model", "{made}/vae", "--out", "/proc/s.txt"], "cannot write the text /proc/s.txt"),
         (["train", "--data", "digits"], "'digits' is not made of sentences"),
         (["train", "--data", "lines:{made}/none"], "does not exist: give a UTF-8 file"),
-        (["train", "--data", "lines:{made}/pictures/lines.txt", "--length", "3", "--strict"], "more than 3: mend"),
-        (["train", "--data", "lines:{made}/pictures/lines.txt", "--network", "dcgan"], "dcgan is not for sentences"),
-        (["train", "--data", "lines:{made}/pictures/lines.txt", "--model", "vae", "--vae-learning-rate", "2"], "rate is"),
-        (["train", "--data", "lines:{made}/pictures/lines.txt", "--model", "vae", "--units", "0"], "width 0"),
+        (["train", "--data", "{lines}", "--length", "3", "--strict"], "more than 3: mend"),
+        (["train", "--data", "{lines}", "--network", "dcgan"], "dcgan is not for sentences"),
+        (["train", "--data", "{lines}", "--model", "vae", "--vae-learning-rate", "2"], "--vae-learning-rate is 2"),
+        (["train", "--data", "{lines}", "--model", "vae", "--units", "0"], "width 0"),
         (["train", "--from", "{made}/gan", "--model", "vae"], "are of another model"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(arguments, said, made, capsys):
     runs = ["--runs", str(made / "none")] if arguments[0] == "train" else []
+    lines = f"lines:{made / 'pictures' / 'lines.txt'}"
     with pytest.raises(SystemExit) as end:
-        main(app_of(NAME), [argument.format(made=made) for argument in arguments] + runs)
+        main(app_of(NAME), [argument.format(made=made, lines=lines) for argument in arguments] + runs)
     assert end.value.code == 2
     error = capsys.readouterr().err.strip().split("\n")[-1]
     assert error.startswith("error: ") and said in error and error.endswith(".")

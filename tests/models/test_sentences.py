@@ -104,7 +104,7 @@ def test_word_dropout_hides_its_share_of_what_the_decoder_is_shown():
     shown = {}
     for share in (0.0, 0.3, 1.0):
         model = vae(word_dropout=share)
-        model.decoder = lambda inputs, training: shown.setdefault((share, training), inputs[1].numpy())
+        model.decoder = lambda inputs, training, share=share: shown.setdefault((share, training), inputs[1].numpy())
         for training in (True, False):
             model.propose(ids, tf.constant([0, 5], tf.int64), training)
     before = np.pad(ids[:, :-1], [[0, 0], [1, 0]])
