@@ -9,6 +9,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kgan import pictures
 from kgan.app import App, Caller, TrainOptions, main, open_model
@@ -40,6 +41,9 @@ class Options(GANOptions, TrainOptions):
     """Characters of a sentence; longer ones are left out, shorter ones padded. Left out: the longest's, up to 64."""
     characters: str = ""
     """The vocabulary itself; left out, taken from the data when training begins, and kept with the model."""
+    form: str | None = None
+    """Punctuation that is written in its place whatever the model says, with □ for every other place; left out, that
+    on which all training sentences agree, as the quatrains' do; an empty one for none."""
     updates: int = 3_000
     """Updates of the generator, including those of the run that is resumed."""
     network: str = "sequence"
@@ -91,12 +95,13 @@ class SentenceGeneration(App):
     Options = Options
 
     def data(self, options: Options, split: str) -> Data:
-        """The sentences; the first ones loaded decide the vocabulary and the length, which the options then keep."""
+        """The sentences; the first ones decide on vocabulary, length and form, which the options then keep."""
         data = texts.load(
             options.data, split, length=options.length, symbols=options.symbols,
             characters=options.characters or None, strict=options.strict,
         )  # fmt: skip
         options.characters, options.length = data.characters, data.shape[0]
+        options.form = texts.common_form(data) if options.form is None else options.form
         return data
 
     def build(self, options: Options, data: Data):
@@ -106,7 +111,7 @@ class SentenceGeneration(App):
         if options.network != "sequence":
             raise UsageError(f"--network {options.network} is not for sentences: leave it out, or give sequence.")
         shape = (options.length, len(texts.Vocabulary(options.characters)))
-        kind = partial(SentenceGAN, characters=options.characters)
+        kind = partial(SentenceGAN, characters=options.characters, form=options.form)
         return build_gan(options, shape, options.updates, options.seed, options.devices.jit, kind)
 
     def texts(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> list[str]:
@@ -154,10 +159,10 @@ class SentenceGeneration(App):
     def health(self, model, options: Options, data: Data) -> dict:
         """Warn when sentences grow alike, or when the discriminator no longer errs."""
         usual = _diversity(texts.sentences_of(dataclasses.replace(data, examples=data.examples[:64])))
-        generate = model.signatures()["generate"].function
+        generate, seed = model.signatures()["generate"].function, tf.constant(0, tf.int64)
 
         def ratio() -> float:
-            return _diversity([sentence.decode() for sentence in generate(0, 64)["sentences"].numpy()]) / usual
+            return _diversity([sentence.decode() for sentence in generate(seed, 64)["sentences"].numpy()]) / usual
 
         judged = options.model == "gan" and options.objective not in ("wasserstein", "wgan", "wgan-gp")
         return {"saturated_loss": 0.01 if judged else None, "diversity": ratio}
@@ -173,6 +178,7 @@ def _build_vae(options: Options) -> SentenceVAE:
         sequences.sequence_encoder(shape, **size, seed=options.seed),
         sequences.sequence_decoder(shape, **size, seed=options.seed + 1),
         characters=options.characters,
+        form=options.form,
         word_dropout=options.word_dropout,
         annealing_updates=options.annealing_updates,
         average_decay=options.average_decay,

@@ -177,14 +177,14 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
     directory, first, arrays, pretrained = None, 0, None, None
     if options.resume:
         directory = Path(options.resume)
-        stored = _stored_options(app, run.read_config(directory), directory)
+        stored = stored_options(app, run.read_config(directory), directory)
         options = _resumed(_parse_again(app, stored, arguments), stored)
         first, arrays, damaged = checkpoints.latest(directory / "checkpoints")
         for sentence in damaged:
             print(f"warning: {sentence}", file=sys.stderr)
     elif options.from_:
         pretrained = exported.find(options.from_)
-        options = _parse_again(app, _stored_options(app, pretrained.card, options.from_), arguments)
+        options = _parse_again(app, stored_options(app, pretrained.card, options.from_), arguments)
     _check(options)
     if first > options.updates:
         raise UsageError(
@@ -315,7 +315,7 @@ def export(app: App, options: ExportOptions) -> None:
     """Write a run's newest checkpoint as an exported model."""
     if options.count != 0 and options.count < 2:
         raise UsageError(f"--count is {options.count}: give at least 2 samples to measure, or 0 to measure nothing.")
-    trained = _stored_options(app, run.read_config(options.run), options.run)
+    trained = stored_options(app, run.read_config(options.run), options.run)
     update, arrays, damaged = checkpoints.latest(options.run / "checkpoints")
     for sentence in damaged:
         print(f"warning: {sentence}", file=sys.stderr)
@@ -391,7 +391,7 @@ def _parse_again(app: App, stored: TrainOptions, arguments: Sequence[str]) -> Tr
     return tyro.cli(app.Options, args=list(arguments), default=stored, config=_STYLE)
 
 
-def _stored_options(app: App, config: dict, source: Path) -> TrainOptions:
+def stored_options(app: App, config: dict, source: Path) -> TrainOptions:
     """The options that a run or an export was trained with.
 
     Raises:
@@ -439,7 +439,7 @@ def _check(options: TrainOptions) -> None:
 def open_model(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
     """An exported model of this app, and the options that it was trained with."""
     model = exported.load(path)
-    return model, _stored_options(app, model.card, path)
+    return model, stored_options(app, model.card, path)
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:

@@ -68,15 +68,28 @@ class Vocabulary:
         inside = tf.math.cumprod(tf.cast(ids != PAD, tf.int32), axis=1) == 1
         return tf.strings.reduce_join(tf.where(inside, tf.gather(self.symbols, ids), ""), axis=1)
 
-    def likeliest(self, scores: tf.Tensor) -> tf.Tensor:
-        """Scores float [..., symbols] -> int64 [...]: the best symbol, which is never the unknown one."""
-        return tf.argmax(tf.where(tf.range(len(self)) == UNKNOWN, scores.dtype.min, scores), axis=-1)
+    def writable(self, length: int, form: str = "") -> np.ndarray:
+        """Which symbols may be written where, bool [length, symbols]: all but the unknown mark.
 
-    def shares_known(self, sentences: Iterable[str]) -> float:
-        """The share of the sentences' characters that are in the vocabulary."""
-        known = set(self.characters)
-        found = [character in known for sentence in sentences for character in sentence]
-        return sum(found) / max(1, len(found))
+        Args:
+            length: of a sentence.
+            form: what `common_form` gives: at its places only its characters, which are then written nowhere else,
+                and no sentence ends early. "" for none.
+
+        Raises:
+            UsageError: when the form is of another length, or has a character that the vocabulary lacks.
+        """
+        may = np.ones([length, len(self)], bool)
+        may[:, UNKNOWN] = False
+        fixed = {place: self.characters.find(mark) + 2 for place, mark in enumerate(form) if mark != MARK}
+        if form and (len(form) != length or min(fixed.values(), default=2) < 2):
+            raise UsageError(
+                f"the form {form!r} must be of {length} characters of the vocabulary, or {MARK} where free."
+            )
+        may[:, [PAD, *fixed.values()] if form else []] = False
+        for place, symbol in fixed.items():
+            may[place] = np.arange(len(self)) == symbol
+        return may
 
 
 def is_text(name: str) -> bool:
@@ -146,6 +159,21 @@ def load(
 def sentences_of(data: Data) -> list[str]:
     """The sentences of a data set; characters that its vocabulary lacks are shown as □."""
     return [text.decode() for text in Vocabulary(data.characters).decode(tf.constant(data.examples)).numpy()]
+
+
+def common_form(data: Data) -> str:
+    """The punctuation that all sentences share, as a string with □ in the free places; "" when there is none.
+
+    A character is part of it where every sentence has it, if it is found nowhere else; and sentences of unequal length
+    have no form. That of the quatrains is □□□□□□□，□□□□□□□。□□□□□□□，□□□□□□□。
+    """
+    first = data.examples[0]
+    shared = (data.examples == first).all(axis=0) & (first > UNKNOWN)
+    shared &= ~np.isin(first, data.examples[:, ~shared])
+    if not shared.any() or (data.examples == PAD).any():
+        return ""
+    symbols = Vocabulary(data.characters).symbols
+    return "".join(symbols[symbol] if fixed else MARK for symbol, fixed in zip(first, shared, strict=True))
 
 
 def most_frequent(sentences: Iterable[str], count: int) -> str:

@@ -38,6 +38,7 @@ class SentenceVAE(AdversarialModel):
         decoder: keras.Model,
         *,
         characters: str,
+        form: str = "",
         word_dropout: float = 0.3,
         annealing_updates: int = 1_000,
         **kwargs,
@@ -48,6 +49,7 @@ class SentenceVAE(AdversarialModel):
             encoder: sentences [N, length] -> mean and log-variance [N, 2, latent_dim].
             decoder: codes and the symbols before each -> logits [N, length, symbols].
             characters: the vocabulary.
+            form: in which sentences are written (`kgan.datasets.texts.common_form`), though not learned; "" for none.
             word_dropout: share of the symbols shown to the decoder that are replaced by the unknown one, in [0, 1].
             annealing_updates: over how many the divergence's weight rises to 1; 0 for none.
             kwargs: `average_decay`, `seed` of `AdversarialModel`.
@@ -55,6 +57,7 @@ class SentenceVAE(AdversarialModel):
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
         self.vocabulary = Vocabulary(characters)
+        self.form = form
         self.word_dropout, self.annealing_updates = word_dropout, annealing_updates
         self.length, symbols = decoder.output_shape[1:]
         if symbols != len(self.vocabulary):
@@ -72,6 +75,7 @@ class SentenceVAE(AdversarialModel):
                 f"word_dropout is {word_dropout} and annealing_updates {annealing_updates}: give a share from 0 to 1, "
                 "and at least 0 updates."
             )
+        self.writable = self.vocabulary.writable(self.length, form)
         self.build()
 
     @property
@@ -122,16 +126,17 @@ class SentenceVAE(AdversarialModel):
     def write(self, codes: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Codes [N, latent_dim] -> int32 [N, length]: symbol by symbol, drawn with a seed, the likeliest without one.
 
-        The unknown mark is never written.
+        Only what `Vocabulary.writable` allows is written: never the unknown mark.
         """
         layers = {layer.name: layer for layer in self.inference("decoder").layers}
         embed, cell, logits = layers["embedding"], layers["cells"].cell, layers["logits"]
-        unwritten = tf.where(tf.range(len(self.vocabulary)) == UNKNOWN, np.float32(-np.inf), 0.0)
+        unwritten = tf.constant(np.where(self.writable, 0.0, -np.inf), tf.float32)
 
         def step(carried, position):
             symbol, state = carried
-            x, [state] = cell(tf.concat([embed(symbol), codes], axis=1), [state])
-            scores = tf.cast(logits(x), tf.float32) + unwritten
+            x = embed(symbol)
+            x, [state] = cell(tf.concat([x, tf.cast(codes, x.dtype)], axis=1), [state])
+            scores = tf.cast(logits(x), tf.float32) + unwritten[position]
             if seed is not None:
                 uniform = tf.random.stateless_uniform(tf.shape(scores), seed + tf.stack([0, position]), minval=1e-20)
                 scores -= tf.math.log(-tf.math.log(uniform))  # the largest is then a draw from the softmax (Gumbel)
@@ -181,6 +186,7 @@ class SentenceVAE(AdversarialModel):
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "characters": self.vocabulary.characters,
+            "form": self.form,
             "word_dropout": self.word_dropout,
             "annealing_updates": self.annealing_updates,
         }

@@ -17,15 +17,20 @@ class SentenceGAN(GAN):
     Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", section 5.4. It learns from int32 [N, length], as
     `kgan.datasets.texts` gives them; the discriminator sees them one-hot, beside the generator's softmax just as it
     is. Called on latents (float32 [N, latent_dim]) it gives probabilities [N, length, symbols]. A sentence is written
-    by the likeliest symbol at each position, the unknown mark excepted.
+    by the likeliest symbol at each position, of those that `Vocabulary.writable` allows there: never the unknown mark,
+    and punctuation where the form has it. The form is no part of the game, in which the generator has to learn it.
 
     Raises:
-        UsageError: when the networks are for another number of symbols than the vocabulary has.
+        UsageError: when the networks are for another number of symbols than the vocabulary has, or the form is not of
+            the vocabulary.
     """
 
-    def __init__(self, generator: keras.Model, discriminator: keras.Model, *args, characters: str, **kwargs):
-        """Play over this vocabulary; everything else is as in `GAN`."""
+    def __init__(
+        self, generator: keras.Model, discriminator: keras.Model, *args, characters: str, form: str = "", **kwargs
+    ):
+        """Play over this vocabulary, and write in this form; everything else is as in `GAN`."""
         super().__init__(generator, discriminator, *args, **kwargs)
+        self.form = form
         self.vocabulary = Vocabulary(characters)
         self.length, symbols = generator.output_shape[1:]
         if symbols != len(self.vocabulary):
@@ -33,6 +38,7 @@ class SentenceGAN(GAN):
                 f"the networks are for {symbols} symbols but the vocabulary has {len(self.vocabulary)}, its two marks "
                 "included: build them for as many."
             )
+        self.writable = self.vocabulary.writable(self.length, form)
 
     def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """That of `GAN`, on one-hot sentences."""
@@ -40,14 +46,15 @@ class SentenceGAN(GAN):
 
     def get_config(self) -> dict:
         """Everything `from_config` needs."""
-        return {**super().get_config(), "characters": self.vocabulary.characters}
+        return {**super().get_config(), "characters": self.vocabulary.characters, "form": self.form}
 
     def signatures(self) -> dict[str, Signature]:
         """`generate` (seed, count -> sentences), `decode` (latents -> sentences) and `score` (sentences -> scores)."""
         generator, vocabulary, inner = self.inference("generator"), self.vocabulary, super().signatures()
 
         def decode(latents):
-            return {"sentences": vocabulary.decode(vocabulary.likeliest(generator(latents, training=False)))}
+            shares = tf.where(self.writable, generator(latents, training=False), -1.0)
+            return {"sentences": vocabulary.decode(tf.argmax(shares, axis=2))}
 
         def generate(seed, count):
             return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from kgan import datasets
-from kgan.datasets.texts import Vocabulary, load, most_frequent, sentences_of
+from kgan.datasets.texts import Vocabulary, common_form, load, most_frequent, sentences_of
 from kgan.errors import UsageError
 
 
@@ -61,8 +61,28 @@ def test_a_vocabulary_there_and_back():
     read = [text.decode() for text in vocabulary.decode(ids).numpy()]
     assert read == ["人a", "平平平平", "□人", ""]
     assert vocabulary.decode(tf.constant([[2, 0, 3]])).numpy()[0].decode() == "平"  # nothing after the end
-    scores = tf.constant([[0.1, 0.9, 0.2, 0.5, 0.3], [0.9, 1.0, 0.0, 0.0, 0.0]])
-    assert vocabulary.likeliest(scores).numpy().tolist() == [3, 0]
+
+
+def test_the_form_that_sentences_share(tmp_path):
+    assert common_form(load("quatrains")) == ("□" * 7 + "，" + "□" * 7 + "。") * 2
+    assert common_form(load("chitchat", length=20, count=50)) == ""
+    path = tmp_path / "mine.txt"
+    path.write_text("".join(f"T{letter}-T.\n" for letter in "abcdefghijk"))  # T is found in free places when one is
+    assert common_form(load(f"lines:{path}")) == "T□-T."
+    path.write_text("".join(f"T{letter}-{letter}.\n" for letter in "Tabcdefghijk"))
+    assert common_form(load(f"lines:{path}")) == "□□-□."
+    path.write_text("".join(f"{letter}-{letter}.\n" for letter in "abcdefghijk") + "a-bc.\n")
+    assert common_form(load(f"lines:{path}")) == ""
+
+
+def test_what_may_be_written_where():
+    vocabulary = Vocabulary("ab,")
+    assert vocabulary.writable(2).tolist() == [[True, False, True, True, True]] * 2
+    letters, comma = [False, False, True, True, False], [False, False, False, False, True]
+    assert vocabulary.writable(3, "□,□").tolist() == [letters, comma, letters]
+    for form in ("□,", "□.□"):
+        with pytest.raises(UsageError, match=f"^the form '{form}' must be of 3 characters of the vocabulary"):
+            vocabulary.writable(3, form)
 
 
 LINES = b"\xef\xbb\xbfgood one\r\n\n\xff\xfe\nfar too long a line\n" + b"".join(b"good %d\n" % k for k in range(20))

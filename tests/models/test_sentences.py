@@ -1,5 +1,7 @@
 """The two models of sentences: their losses by hand, how they write, and that they learn."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -51,6 +53,18 @@ def test_what_is_decoded_is_the_likeliest_but_never_unknown():
     model = gan()
     model.generator.layers[-2].set_weights([np.zeros([16, SYMBOLS]), np.array([0, 9, 0, 3, 1, 0, 0, 0, 0.0])])
     assert read(model.signatures()["decode"].function(latents=tf.zeros([2, 4]))) == ["bbbbbb"] * 2
+    model.generator.layers[-2].set_weights([np.zeros([16, SYMBOLS]), np.array([9, 0, 0, 3, 1, 0, 0, 0, 0.0])])
+    assert read(model.signatures()["decode"].function(latents=tf.zeros([2, 4]))) == [""] * 2
+
+
+@pytest.mark.parametrize("build", [gan, vae], ids=["gan", "vae"])
+def test_an_untrained_model_writes_in_its_form(build):
+    model = build(form="□□,□□,")
+    sentences = read(model.signatures()["generate"].function(seed=tf.constant(1, tf.int64), count=200))
+    assert all(re.fullmatch("[a-f]{2},[a-f]{2},", sentence) for sentence in sentences)
+    assert len(set(sentences)) > 20
+    again = type(model).from_config(model.get_config())
+    assert again.form == model.form and np.array_equal(again.writable, model.writable)
 
 
 def test_a_vocabulary_of_another_size_is_one_sentence():
