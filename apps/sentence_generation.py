@@ -68,8 +68,10 @@ class Options(GANOptions, TrainOptions):
     """Of the vae's recurrent layers and embeddings."""
     word_dropout: float = 0.3
     """Share of the characters shown to the vae's decoder that are hidden, so that it looks at the code."""
-    annealing_updates: int = 1_000
+    annealing_updates: int = 500
     """Updates over which the weight of the vae's divergence rises to 1."""
+    free_nats: float = 10.0
+    """Divergence of the vae's codes that is free, in nats a sentence; with 0 they end up saying next to nothing."""
     vae_learning_rate: float = 2e-3
     """Adam's, for the vae, falling to zero along a cosine."""
 
@@ -181,6 +183,7 @@ def _build_vae(options: Options) -> SentenceVAE:
         form=options.form,
         word_dropout=options.word_dropout,
         annealing_updates=options.annealing_updates,
+        free_nats=options.free_nats,
         average_decay=options.average_decay,
         seed=options.seed,
     )

@@ -19,7 +19,9 @@ class SentenceVAE(AdversarialModel):
     Bowman et al. 2016, "Generating Sentences from a Continuous Space". Nobody judges: the one proposer is the
     autoencoder. The decoder would soon write without looking at the code, against which there are the paper's two
     remedies: the divergence's weight rises from 0 to 1 (linearly here, along a sigmoid there), and of the symbols that
-    the decoder is shown while it trains a share is replaced by the unknown one. Here symbols are characters.
+    the decoder is shown while it trains a share is replaced by the unknown one. Here symbols are characters, for which
+    that is not enough, so the first nats of divergence can be made free (Kingma et al. 2016, "Improved Variational
+    Inference with Inverse Autoregressive Flow"; here of a batch's mean, not of each number of the code).
 
     It learns from int32 [N, length], as `kgan.datasets.texts` gives them. Called on such it gives the mean codes,
     float32 [N, latent_dim].
@@ -41,6 +43,7 @@ class SentenceVAE(AdversarialModel):
         form: str = "",
         word_dropout: float = 0.3,
         annealing_updates: int = 1_000,
+        free_nats: float = 0.0,
         **kwargs,
     ):
         """Put the two halves together.
@@ -52,13 +55,14 @@ class SentenceVAE(AdversarialModel):
             form: in which sentences are written (`kgan.datasets.texts.common_form`), though not learned; "" for none.
             word_dropout: share of the symbols shown to the decoder that are replaced by the unknown one, in [0, 1].
             annealing_updates: over how many the divergence's weight rises to 1; 0 for none.
+            free_nats: divergence, in nats a sentence, below which training does not push it.
             kwargs: `average_decay`, `seed` of `AdversarialModel`.
         """
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
         self.vocabulary = Vocabulary(characters)
         self.form = form
-        self.word_dropout, self.annealing_updates = word_dropout, annealing_updates
+        self.word_dropout, self.annealing_updates, self.free_nats = word_dropout, annealing_updates, free_nats
         self.length, symbols = decoder.output_shape[1:]
         if symbols != len(self.vocabulary):
             raise UsageError(
@@ -70,10 +74,10 @@ class SentenceVAE(AdversarialModel):
                 f"the encoder's codes have {encoder.output_shape[-1]} numbers but the decoder takes "
                 f"{decoder.input_shape[0][-1]}: build both for the same."
             )
-        if not 0 <= word_dropout <= 1 or annealing_updates < 0:
+        if not 0 <= word_dropout <= 1 or annealing_updates < 0 or not free_nats >= 0:
             raise UsageError(
-                f"word_dropout is {word_dropout} and annealing_updates {annealing_updates}: give a share from 0 to 1, "
-                "and at least 0 updates."
+                f"word_dropout is {word_dropout}, annealing_updates {annealing_updates} and free_nats {free_nats}: "
+                "give a share from 0 to 1, and at least 0 of the others."
             )
         self.writable = self.vocabulary.writable(self.length, form)
         self.build()
@@ -105,7 +109,7 @@ class SentenceVAE(AdversarialModel):
         return {"mean": mean, "log_variance": log_variance, "logits": decoder([codes, before], training=training)}
 
     def autoencoder_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
-        """The negative lower bound, in nats a sentence; in training with the divergence's weight of the moment.
+        """The negative lower bound, in nats a sentence; in training with the weight of the moment and the free nats.
 
         Symbols up to the first padding, which ends a sentence, are counted.
         """
@@ -119,7 +123,8 @@ class SentenceVAE(AdversarialModel):
         if training and self.annealing_updates:
             weight = tf.minimum(1.0, tf.cast(self.updates.value, tf.float32) / self.annealing_updates)
         reported = {"reconstruction": reconstruction, "divergence": divergence, "divergence_weight": weight}
-        return reconstruction + weight * divergence, reported
+        paid = tf.maximum(divergence, self.free_nats) if training else divergence
+        return reconstruction + weight * paid, reported
 
     # Writing.
 
@@ -189,6 +194,7 @@ class SentenceVAE(AdversarialModel):
             "form": self.form,
             "word_dropout": self.word_dropout,
             "annealing_updates": self.annealing_updates,
+            "free_nats": self.free_nats,
         }
 
     @classmethod

@@ -111,6 +111,10 @@ def test_the_bound_by_hand():
         found, reported = loss(training=True)
         assert reported["divergence_weight"] == pytest.approx(weight)
         assert found == pytest.approx(cross_entropy + weight * divergence, rel=1e-5)
+    model.free_nats = 50.0  # the divergence is below: training pays for them in vain, the bound does not change
+    assert divergence < 50
+    assert loss(training=True)[0] == pytest.approx(cross_entropy + 50, rel=1e-5)
+    assert loss(training=False)[0] == pytest.approx(cross_entropy + divergence, rel=1e-5)
 
 
 def test_word_dropout_hides_its_share_of_what_the_decoder_is_shown():
