@@ -74,7 +74,7 @@ class SampleOptions:
     seed: int = 0
     """The same seed gives the same samples."""
     out: Path = Path("grid.png")
-    """Where the picture goes."""
+    """Where the picture goes; of sentences also .txt, for the text alone."""
 
 
 @dataclass
@@ -148,6 +148,10 @@ class App:
         """What a person wants to see of the model: uint8 [H, W, 3]."""
         raise NotImplementedError
 
+    def texts(self, model: Caller, options: TrainOptions, count: int = 64, seed: int = 0) -> list[str]:
+        """Samples for a person to read, one a line; of what is only to be looked at, none."""
+        return []
+
     def figures(
         self, model: Caller, options: TrainOptions, data: Data, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
@@ -173,14 +177,14 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
     directory, first, arrays, pretrained = None, 0, None, None
     if options.resume:
         directory = Path(options.resume)
-        stored = _stored_options(app, run.read_config(directory), directory)
+        stored = stored_options(app, run.read_config(directory), directory)
         options = _resumed(_parse_again(app, stored, arguments), stored)
         first, arrays, damaged = checkpoints.latest(directory / "checkpoints")
         for sentence in damaged:
             print(f"warning: {sentence}", file=sys.stderr)
     elif options.from_:
         pretrained = exported.find(options.from_)
-        options = _parse_again(app, _stored_options(app, pretrained.card, options.from_), arguments)
+        options = _parse_again(app, stored_options(app, pretrained.card, options.from_), arguments)
     _check(options)
     if first > options.updates:
         raise UsageError(
@@ -285,8 +289,13 @@ def sample(app: App, options: SampleOptions) -> None:
     if options.count < 1:
         raise UsageError(f"--count is {options.count}: give at least 1.")
     model, trained = open_model(app, options.model)
-    picture = app.picture(model, trained, options.count, options.seed)
-    save_picture(picture, options.out)
+    texts = app.texts(model, trained, options.count, options.seed)
+    if texts and options.out.suffix == ".txt":
+        save_texts(texts, options.out)
+    else:
+        save_picture(app.picture(model, trained, options.count, options.seed), options.out)
+    for text in texts:
+        print(text)
     print(f"wrote {options.out}: {options.count} samples of {options.model}, seed {options.seed}")
 
 
@@ -306,7 +315,7 @@ def export(app: App, options: ExportOptions) -> None:
     """Write a run's newest checkpoint as an exported model."""
     if options.count != 0 and options.count < 2:
         raise UsageError(f"--count is {options.count}: give at least 2 samples to measure, or 0 to measure nothing.")
-    trained = _stored_options(app, run.read_config(options.run), options.run)
+    trained = stored_options(app, run.read_config(options.run), options.run)
     update, arrays, damaged = checkpoints.latest(options.run / "checkpoints")
     for sentence in damaged:
         print(f"warning: {sentence}", file=sys.stderr)
@@ -382,7 +391,7 @@ def _parse_again(app: App, stored: TrainOptions, arguments: Sequence[str]) -> Tr
     return tyro.cli(app.Options, args=list(arguments), default=stored, config=_STYLE)
 
 
-def _stored_options(app: App, config: dict, source: Path) -> TrainOptions:
+def stored_options(app: App, config: dict, source: Path) -> TrainOptions:
     """The options that a run or an export was trained with.
 
     Raises:
@@ -430,7 +439,7 @@ def _check(options: TrainOptions) -> None:
 def open_model(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
     """An exported model of this app, and the options that it was trained with."""
     model = exported.load(path)
-    return model, _stored_options(app, model.card, path)
+    return model, stored_options(app, model.card, path)
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:
@@ -439,3 +448,11 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
         Image.fromarray(picture).save(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot write the picture {path} ({error}): give a writable file such as grid.png.") from None
+
+
+def save_texts(texts: Sequence[str], path: Path) -> None:
+    """Write texts, one a line, in UTF-8; UsageError where that is not possible."""
+    try:
+        path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write the text {path} ({error}): give a writable file such as samples.txt.") from None

@@ -1,9 +1,16 @@
 """Arrays into pictures a person can look at."""
 
+import functools
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+FONT = Path(__file__).parent / "files" / "droid_sans_fallback_quatrains.ttf"
 
 
 def grid(images: np.ndarray, columns: int | None = None, margin: int = 2, least_side: int = 56) -> np.ndarray:
@@ -52,6 +59,40 @@ def rgb(images: np.ndarray) -> np.ndarray:
         alpha = images[..., 3:].astype(np.float32) / 255
         return np.round(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return images
+
+
+def text(lines: Sequence[str], width: int, columns: int | None = None) -> np.ndarray:
+    """Write lines below one another, in columns once there are more than 16.
+
+    Latin letters, and the Chinese characters of the quatrains in the font that ships; what neither font has is a box.
+
+    Args:
+        lines: the texts.
+        width: the room for each, in Chinese characters; a Latin letter takes 0.61 of one.
+        columns: how many; 1 or 2 when left out.
+
+    Returns:
+        uint8 [height, width, 3], its size a function of the number of lines, the width and the columns alone.
+    """
+    columns = columns or (1 if len(lines) <= 16 else 2)
+    rows = math.ceil(len(lines) / columns)
+    em = 1 / 6  # inches, of letters of 12 points
+    inches = (columns * (width + 2) * em, (rows * 1.5 + 1) * em)
+    canvas = Figure(figsize=inches, dpi=100)
+    families = _families()
+    for index, line in enumerate(lines):
+        column, row = divmod(index, rows)
+        x, y = (column * (width + 2) + 1) * em / inches[0], 1 - (row * 1.5 + 1.25) * em / inches[1]
+        # Nothing in a sentence is meant as a formula.
+        canvas.text(x, y, line, family=families, size=12, va="center", parse_math=False)
+    return from_figure(canvas)
+
+
+@functools.cache
+def _families() -> list[str]:
+    """The fonts in which a letter is looked for, one after the other."""
+    font_manager.fontManager.addfont(FONT)
+    return ["DejaVu Sans Mono", font_manager.FontProperties(fname=FONT).get_name()]
 
 
 def from_figure(figure) -> np.ndarray:

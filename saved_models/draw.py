@@ -1,6 +1,7 @@
 """Draws a grid of pictures with an exported generator, and shows how little that takes: TensorFlow, nothing of ours.
 
 python saved_models/draw.py saved_models/digits --count 64 --seed 0 --out grid.png
+python saved_models/draw.py saved_models/poems --count 4    (sentences are printed)
 """
 
 import argparse
@@ -37,7 +38,11 @@ def main() -> None:
 
     seed = tf.constant(options.seed, tf.int64)
     count = tf.constant(options.count, tf.int32)
-    images = model.signatures["generate"](seed=seed, count=count)["images"].numpy()  # uint8 [count, H, W, C]
+    answer = model.signatures["generate"](seed=seed, count=count)
+    if "sentences" in answer:
+        print("\n".join(sentence.decode() for sentence in answer["sentences"].numpy()))
+        return
+    images = answer["images"].numpy()  # uint8 [count, H, W, C]
 
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grid(images)).save(options.out)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from kgan.datasets import faces, folder, named, toys
+from kgan.datasets import faces, folder, named, texts, toys
 from kgan.datasets.data import Data
 from kgan.datasets.images import MODES, from_uint8, parse_size, to_uint8
 from kgan.datasets.toys import toy_modes
@@ -19,6 +19,7 @@ NAMES: dict[str, str] = {
     "fashion_mnist": "60,000 pieces of clothing, 28 x 28 (download)",
     "cifar10": "50,000 small colour photographs of ten things, 32 x 32 (download)",
     "folder:PATH": "the images in your own folder",
+    **texts.TEXTS,
     **{name: "points in the plane" for name in toys.TOYS},
 }
 
@@ -38,20 +39,21 @@ def load(
 
     Args:
         name: digits, faces, mnist, fashion_mnist, cifar10, folder:PATH, or a toy: ring, grid, four, moons, spiral,
-            swiss-roll, checkerboard.
+            swiss-roll, checkerboard; or sentences, for which `texts.load` has more options: quatrains, quatrains-5,
+            chitchat, lines:PATH.
         split: "train" or "test"; for a folder also "all".
         size: of the images, a number of pixels or (height, width): they are scaled and cropped, never distorted.
         channels: of the images: 1 grey, 3 RGB, 4 RGBA.
         count: how many examples; by default all there are, or a sensible number of those that are made here.
         seed: of what is drawn here: faces and points.
-        strict: refuse a folder with a damaged file, instead of skipping the file.
+        strict: refuse a folder with a damaged file, or a text with an unfit line, instead of skipping it.
         cache: folder in which to keep the faces once drawn; by default $KGAN_CACHE or ~/.cache/kgan.
 
     Raises:
         UsageError: when there is no such set or split, or it cannot be had in this size or number.
     """
     is_folder = name.startswith("folder:") and name != "folder:"
-    if not is_folder:
+    if not is_folder and not texts.is_text(name):
         if name and name not in NAMES and Path(name).is_dir():
             raise UsageError(f"unknown data set {name!r}: for the images in that folder write 'folder:{name}'.")
         lookup("data set", name, NAMES)
@@ -68,6 +70,9 @@ def load(
         return folder.load(name.removeprefix("folder:"), split, height_width, channels, count, strict)
     if name == "faces":
         return faces.load(split, height_width, channels, count, seed, cache)
+    if texts.is_text(name):
+        toys.refuse_image_options(name, size, channels)
+        return texts.load(name, split, count=count, strict=strict)
     if name in toys.TOYS:
         toys.refuse_image_options(name, size, channels)
         return toys.load(name, split, count, seed)

@@ -22,12 +22,13 @@ class Data:
     Attributes:
         name: what `kgan.datasets.load` was asked for.
         split: "train", "test" or "all".
-        examples: images uint8 [N, H, W, C], or points float32 [N, 2].
+        examples: images uint8 [N, H, W, C], points float32 [N, 2], or sentences int32 [N, length].
         labels: int64 [N], indices into label_names; None where there are no classes.
         label_names: the name of each class.
         tags: for each example what it shows, e.g. {"hair": "red", "glasses": True}; None where nobody said.
         captions: for each example a sentence, e.g. "red hair blue eyes"; None likewise.
         licence: under which terms, and whose work it is.
+        characters: of sentences: the vocabulary, which `kgan.datasets.texts.Vocabulary` reads them by.
         sampler: draws points afresh for every batch; only sets that are exact distributions have one.
     """
 
@@ -39,11 +40,12 @@ class Data:
     tags: list[dict] | None = None
     captions: list[str] | None = None
     licence: str = ""
+    characters: str | None = None
     sampler: Sampler | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example: (height, width, channels), or (2,) for points."""
+        """The shape of one example: (height, width, channels), (2,) for points, (length,) for sentences."""
         return self.examples.shape[1:]
 
     def batches(
@@ -72,7 +74,8 @@ class Data:
             labels: yield (x, y) pairs, y int64 [batch].
 
         Returns:
-            A dataset of float32 [batch_size / number, *shape]: images in [-1, 1], points as they are.
+            A dataset of float32 [batch_size / number, *shape]: images in [-1, 1], points as they are;
+            sentences are int32.
 
         Raises:
             UsageError: for sizes that cannot be, or for labels that the set does not have.

@@ -131,6 +131,6 @@ TOYS: dict[str, tuple[Sampler, list[str] | None]] = {
 
 
 def refuse_image_options(name: str, size: object, channels: object) -> None:
-    """Raise a UsageError when a size or channels are asked of points."""
+    """Raise a UsageError when a size or channels are asked of what is not made of images."""
     if size is not None or channels is not None:
-        raise UsageError(f"{name!r} is a set of points in the plane: size and channels are for images, leave them out.")
+        raise UsageError(f"{name!r} is not made of images: size and channels are for those, leave them out.")

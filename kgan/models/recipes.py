@@ -1,5 +1,6 @@
 """The options of a GAN as a person gives them, the well-known recipes, and the model that they describe."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -146,15 +147,23 @@ class GANOptions:
         return full
 
 
-def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: int, jit: bool = False) -> GAN:
+def build_gan(
+    options: GANOptions,
+    shape: tuple[int, ...],
+    updates: int,
+    seed: int,
+    jit: bool = False,
+    kind: Callable[..., GAN] = GAN,
+) -> GAN:
     """The compiled model that these options describe, for samples of this shape.
 
     Args:
         options: as given; gaps are filled here.
-        shape: (H, W, C) of images in [-1, 1], or (D,) of points.
+        shape: (H, W, C) of images in [-1, 1], (D,) of points, or (length, symbols) of sentences.
         updates: how long the run is to be, for what changes over it (learning rates, instance noise).
         seed: of initial weights and all noise.
         jit: compile the update with XLA.
+        kind: the class of the model, with what it needs beside a GAN's own arguments.
     """
     full = options.resolved()
     generators = [build_generator(full, shape, seed + 2 * member) for member in range(full.ensemble)]
@@ -165,9 +174,11 @@ def build_gan(options: GANOptions, shape: tuple[int, ...], updates: int, seed: i
         )
         for member in range(1 if full.ensemble_sharing == "discriminator" else full.ensemble)
     ]  # fmt: skip
-    kind, players = (
-        (GAN, (generators[0], discriminators[0])) if full.ensemble == 1 else (EnsembleGAN, (generators, discriminators))
-    )
+    players = (generators[0], discriminators[0])
+    if full.ensemble > 1:
+        if kind is not GAN:
+            raise UsageError(f"--ensemble {full.ensemble} is for images and points, which this is not: leave it out.")
+        kind, players = EnsembleGAN, (generators, discriminators)
     objective = RECIPES.get(options.objective, {}).get("objective", options.objective)
     model = kind(
         *players,
@@ -203,8 +214,8 @@ def _size(options: GANOptions, network: str) -> dict:
         # Beside convolutions the width counts channels; eight times as many units is about as large.
         width = options.width if options.network == "mlp" else 8 * options.width
         return {"widths": (width,) * (options.depth or 3)}
-    if options.depth and network != "residual":
-        raise UsageError(f"--depth {options.depth} is for --network residual or mlp, not {network}.")
+    if options.depth and network not in ("residual", "sequence"):
+        raise UsageError(f"--depth {options.depth} is for --network residual, sequence or mlp, not {network}.")
     return {"width": options.width} | ({"depth": options.depth} if options.depth else {})
 
 

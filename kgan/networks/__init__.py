@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 
 from kgan.errors import lookup
-from kgan.networks import images, mlp
+from kgan.networks import images, mlp, sequences
 
 
 class Pair(NamedTuple):
@@ -20,11 +20,12 @@ NETWORKS = {
     "dcgan": Pair(images.dcgan_generator, images.dcgan_discriminator),
     "residual": Pair(images.residual_generator, images.residual_discriminator),
     "mlp": Pair(mlp.mlp_generator, mlp.mlp_discriminator),
+    "sequence": Pair(sequences.sequence_generator, sequences.sequence_discriminator),
 }
 
 
 def get(name: str) -> Pair:
-    """Return the generator's and the discriminator's builder of the pair ``name``: dcgan, residual or mlp.
+    """Return the generator's and the discriminator's builder of the pair ``name``: dcgan, residual, mlp or sequence.
 
     Raises:
         UsageError: for an unknown name, with the near ones.

@@ -19,7 +19,9 @@ from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
-from kgan.networks import blocks, images, mlp
+from kgan.models.sentence_vae import SentenceVAE
+from kgan.models.sentences import SentenceGAN
+from kgan.networks import blocks, images, mlp, sequences
 
 BATCH = 8  # samples of one critic step
 
@@ -90,6 +92,31 @@ def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def sentence_gan(**options) -> Example:
+    """Sentences of five characters; wide scores, so that no symbol is the likeliest by a hair."""
+    shape, latent_dim = (5, 10), 4
+    generator = sequences.sequence_generator(shape, latent_dim, width=6, depth=1, seed=1)
+    discriminator = sequences.sequence_discriminator(shape, width=6, depth=1, dropout=0.2, seed=2)
+    model = SentenceGAN(
+        generator, discriminator, "wasserstein", "gradient-penalty", characters="abcdefg,", **options
+    )  # fmt: skip
+    return Example(model, _ids, lambda n: _uniform(-1, n, latent_dim))
+
+
+def sentence_vae(**options) -> Example:
+    """The same sentences."""
+    size = {"latent_dim": 3, "width": 6}
+    encoder, decoder = (
+        build((5, 10), **size, seed=1) for build in (sequences.sequence_encoder, sequences.sequence_decoder)
+    )
+    model = SentenceVAE(encoder, decoder, characters="abcdefg,", annealing_updates=2, **options)
+    return Example(model, _ids, lambda n: _ids(-1, n))
+
+
+def _ids(k: int, n: int) -> np.ndarray:
+    return np.random.default_rng(k + 1).integers(0, 10, (n, 5)).astype(np.int32)
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -102,4 +129,6 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
+    SentenceGAN: sentence_gan,
+    SentenceVAE: sentence_vae,
 }
