@@ -50,7 +50,7 @@ def test_a_language_model_is_a_distribution_and_knows_its_language():
     for history in ("ab", "zz", model.EDGE * 2):
         assert sum(model.probability(c, history) for c in ["a", "b", "c", "d", model.EDGE]) == pytest.approx(1)
     ordered = texts.NGramModel(["abcdabcdabcd"] * 50, order=3, characters=5)
-    assert ordered.perplexity(["cdabcdab"]) < 2 < 4 < ordered.perplexity(["aaccbbdd"])
+    assert ordered.perplexity(["abcdabcdabcd"]) < 2 < 4 < ordered.perplexity(["aaccbbdd"])
 
 
 def test_self_bleu():

@@ -40,11 +40,17 @@ def test_rhyme():
 
 
 def test_tones():
-    # 辭帝雲, 里陵日, 岸聲不, 舟過重: level and oblique by turns, which in modern readings is so of every line
-    # (日 and 不 are oblique now as then); in Li Bai's old-style night thoughts it is 前月, 是上, 頭明, 頭故.
+    # 辭帝雲, 里陵日, 岸聲不, 舟過重: level and oblique by turns in every line, in modern readings as in Li Bai's.
     assert verse.alternates(WHITE_EMPEROR, 7) == [True, True, True, True]
-    assert verse.alternates(NIGHT, 5) == [True, False, False, True]
-    assert verse.tone_share([WHITE_EMPEROR], 7) == 1 and verse.tone_share([NIGHT], 5) == 0.5
+    # 天 and 山 are level, 水 and 酒 oblique, in their only readings.
+    assert verse.alternates("天山天水天，天水天酒天。天酒天山天，天山天山天。", 5) == [True, False, True, False]
+    assert verse.alternates("天山天水天山天，天山天水天酒天。天水天山天酒天，天山天山天酒天。", 7) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert verse.tone_share([WHITE_EMPEROR, "天山天山天酒天，天山天山天酒天。" * 2], 7) == 0.5
     assert verse.alternates("a" * 32, 7) == []
 
 

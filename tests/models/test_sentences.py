@@ -140,7 +140,7 @@ def test_it_writes_what_the_decoder_finds_likeliest():
     codes = tf.constant(np.random.default_rng(1).normal(size=(20, 3)), tf.float32)
     written = model.write(codes).numpy()
     before = np.pad(written[:, :-1], [[0, 0], [1, 0]])
-    logits = model.decoder([codes, before]).numpy()
+    logits = model.decoder([codes, tf.constant(before)]).numpy()
     logits[..., 1] = -np.inf
     assert np.array_equal(written, logits.argmax(-1))
     assert len(np.unique(written)) > 3
