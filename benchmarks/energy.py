@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
@@ -37,21 +36,22 @@ FOLDER = Path("runs/energy")
 PICTURES = Path(__file__).with_name("pictures")
 
 
-class Until(keras.callbacks.Callback):
+class Until(callbacks.Counting):
     """Stop after so many seconds of processor time."""
 
     def __init__(self, seconds: float):
-        super().__init__()
+        super().__init__(0)
         self.seconds, self.updates = seconds, 0
 
     def on_train_begin(self, logs=None):
         """Start the clock."""
         self.end = time.process_time() + self.seconds
 
-    def on_train_batch_end(self, batch, logs=None):
+    def after_update(self, update, logs):
         """Look at the clock."""
-        self.updates = batch + 1
-        self.model.stop_training = time.process_time() >= self.end
+        self.updates = update
+        if time.process_time() >= self.end:
+            self.model.stop_training = True
 
 
 def train(options: Options, seconds: float, directory: Path) -> tuple[Live, int]:
