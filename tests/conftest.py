@@ -1,3 +1,5 @@
-"""Before anything else: kgan chooses the Keras of the process."""
+"""Before anything else: kgan chooses the Keras of the process, and TensorFlow is set up as for every training."""
 
-import kgan  # noqa: F401
+from kgan.training import devices
+
+devices.set_up(devices.Devices(), seed=0)

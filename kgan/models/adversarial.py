@@ -255,7 +255,7 @@ class AdversarialModel(keras.Model):
         self._judge(batch, self.propose(batch, seed, training=True), seed, report)
         return report.means()
 
-    # Inlined into the update, its reads of the weights would race with the moves that follow (TensorFlow 2.21).
+    # Not inlined, so that TensorFlow optimises one step's graph however many there are.
     _traced_critic_step = tf.function(_critic_step, autograph=False, experimental_attributes={"_noinline": True})
 
     def _judge(self, batch, proposal, seed, report) -> None:

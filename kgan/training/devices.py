@@ -47,8 +47,10 @@ def set_up(devices: Devices, seed: int) -> tf.distribute.Strategy | None:
         with contextlib.suppress(RuntimeError):  # a second training in one process keeps the first one's threads
             tf.config.threading.set_intra_op_parallelism_threads(devices.threads)
             tf.config.threading.set_inter_op_parallelism_threads(devices.threads)
-    # This graph pass gives up on the penalties' second derivatives, at length, and gains nothing elsewhere.
-    tf.config.optimizer.set_experimental_options({"remapping": False})
+    # Two graph passes of TensorFlow 2.21 that do harm here: remapping gives up on the penalties' second derivatives, at
+    # length, and gains nothing elsewhere; the other loses the order between reading a weight and moving it, so that
+    # with several threads what is reported, and then what is learnt, would now and then not be the same again.
+    tf.config.optimizer.set_experimental_options({"remapping": False, "dependency_optimization": False})
     keras.config.set_dtype_policy(devices.precision)
     keras.utils.set_random_seed(seed)
     if devices.strategy == "mirrored":
