@@ -35,7 +35,8 @@ def dcgan_generator(
         kernel: side of the strided kernels; an even one leaves no checkerboard.
         normalisation: of every layer but the last: batch, layer or none.
         activation: of every layer but the last, a name in ``blocks.ACTIVATIONS``.
-        output: of the last layer: tanh, or linear for a decoder whose outputs are logits or means.
+        output: of the last layer: tanh, or linear for a decoder whose outputs are logits or means. A decoder has a bias
+            in its first layer too: without it, normalisation makes of the code 0 an image that is the same everywhere.
         seed: of the weights, N(0, 0.02) as in the paper; the same seed gives the same weights.
 
     Returns:
@@ -52,7 +53,8 @@ def dcgan_generator(
 
     codes = keras.Input((latent_dim,), dtype="float32")
     base = (*sizes[-1], widths[len(sizes) - 1])
-    x = keras.layers.Dense(base[0] * base[1] * base[2], use_bias=bias, kernel_initializer=_small(seeds))(codes)
+    first = {"use_bias": bias or output != "tanh", "kernel_initializer": _small(seeds)}
+    x = keras.layers.Dense(base[0] * base[1] * base[2], **first)(codes)
     x = keras.layers.Reshape(base)(x)
     for level in range(len(sizes) - 1, 0, -1):
         x = blocks.activate(blocks.normalise(x, normalisation), activation)
@@ -148,7 +150,7 @@ def residual_generator(
             lecture's 101 layers. Any number of at least 2 plus the halvings of the size.
         normalisation: in every block and before the last convolution: batch, layer or none.
         activation: likewise, a name in ``blocks.ACTIVATIONS``.
-        output: of the last convolution: tanh, or linear for a decoder whose outputs are logits or means.
+        output: of the last convolution, as in ``dcgan_generator``.
         seed: of the weights; the same seed gives the same weights.
 
     Returns:
@@ -167,7 +169,8 @@ def residual_generator(
     codes = keras.Input((latent_dim,), dtype="float32")
     base = (*sizes[-1], widths[len(sizes) - 1])
     bias = normalisation == "none"
-    x = keras.layers.Dense(base[0] * base[1] * base[2], use_bias=bias, kernel_initializer=_plain(seeds))(codes)
+    first = {"use_bias": bias or output != "tanh", "kernel_initializer": _plain(seeds)}
+    x = keras.layers.Dense(base[0] * base[1] * base[2], **first)(codes)
     x = keras.layers.Reshape(base)(x)
     for level in range(len(sizes) - 1, 0, -1):
         *same, up = stages[level - 1]
