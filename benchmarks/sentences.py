@@ -113,7 +113,7 @@ def main() -> None:
         if given.picture and name.startswith("non-saturating"):
             save_picture(app.picture(model, options, 16), given.picture)
     real = measure(control, reference, half)
-    chance = measure(verse.shuffled([p for p in control if verse.has_shape(p, 7)], 7, 0), reference, half)
+    chance = measure(verse.shuffled(control, 7, 0), reference, half)
     rows = [compare(name, measured, real, list(found.values()), in_form) for name, measured in found.items()]
     rows.append(Row(setting="real poems, their characters at random", ours=str(chance), reference="", passes=True))
     passed = record(
@@ -128,9 +128,9 @@ def main() -> None:
         f"half of the held-out poems ({half}), beside those of the other half ({half}); perplexity of a character "
         "under a Witten-Bell trigram model of the first half. Rhyme: share of the well-shaped poems whose second and "
         "fourth lines rhyme; tones: share of their lines in which level and oblique tones alternate; both in modern "
-        "Mandarin readings. Here punctuation is where the networks put it; exported models write it in its place by "
-        "construction. wgan-gp passes when every exported sample has the right shape and its distances of 1- and "
-        "2-grams are below those of the untrained and of the plain GAN; the others have nothing to pass.",
+        "Mandarin readings. Rare characters of real poems count as one mark, which models never write. "
+        "Punctuation is where the networks put it; exported models write it in its place by construction. wgan-gp passes when every exported sample has the right shape and its distances "
+        "of 1- and 2-grams are below those of the untrained and of the plain GAN; the others have nothing to pass.",
     )
     raise SystemExit(0 if passed else 1)
 

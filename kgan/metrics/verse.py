@@ -12,6 +12,7 @@ import numpy as np
 from pypinyin import Style, pinyin
 from pypinyin.contrib.tone_convert import to_finals, to_initials
 
+from kgan.datasets.texts import MARK
 from kgan.metrics.protocol import Figure
 
 MARKS = "，。，。"
@@ -27,20 +28,22 @@ RHYMES = {
 
 
 def has_shape(poem: str, line: int) -> bool:
-    """Whether a poem is four lines of `line` characters, each followed by its mark, and no mark elsewhere."""
+    """Whether a poem is four lines of `line` characters, each followed by its mark, and no mark elsewhere.
+
+    A rare character of a real poem that a vocabulary shows as □ is a character.
+    """
     lines = [poem[i : i + line] for i in range(0, len(poem), line + 1)]
     return (
         len(poem) == 4 * (line + 1)
         and poem[line :: line + 1] == MARKS
-        and all(character.isalpha() for text in lines for character in text)
+        and all(character.isalpha() or character == MARK for text in lines for character in text)
     )
 
 
 def line_length(sentences: Sequence[str]) -> int:
     """The characters of a line when nearly all (95 %) of these sentences are quatrains of such lines, else 0."""
     line = len(sentences[0]) // 4 - 1 if sentences else 0
-    # A character that the vocabulary lacks is a mark here.
-    fit = sum(has_shape(sentence.replace("□", "口"), line) for sentence in sentences) if line > 1 else 0
+    fit = sum(has_shape(sentence, line) for sentence in sentences) if line > 1 else 0
     return line if fit > 0.95 * len(sentences) else 0
 
 
