@@ -129,8 +129,9 @@ def main() -> None:
         "under a Witten-Bell trigram model of the first half. Rhyme: share of the well-shaped poems whose second and "
         "fourth lines rhyme; tones: share of their lines in which level and oblique tones alternate; both in modern "
         "Mandarin readings. Rare characters of real poems count as one mark, which models never write. "
-        "Punctuation is where the networks put it; exported models write it in its place by construction. wgan-gp passes when every exported sample has the right shape and its distances "
-        "of 1- and 2-grams are below those of the untrained and of the plain GAN; the others have nothing to pass.",
+        "Punctuation is where the networks put it; exported models write it in its place by construction. wgan-gp "
+        "passes when every exported sample has the right shape and its distances of 1- and 2-grams are below those of "
+        "the untrained and of the plain GAN; the others have nothing to pass.",
     )
     raise SystemExit(0 if passed else 1)
 
