@@ -22,7 +22,7 @@ from kgan.training.callbacks import diversity
 class Options(ImageGANOptions, TrainOptions):
     """Train on images: digits, faces, mnist, fashion_mnist, cifar10, or folder:PATH for your own."""
 
-    updates: int = 8_000
+    updates: int = 7_000
     """Updates of the generator, including those of the run that is resumed."""
     size: tuple[int, ...] | None = None
     """Side of the images, or height and width; left out, the data's own (64 for a folder)."""
