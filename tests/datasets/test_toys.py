@@ -90,5 +90,5 @@ def test_what_is_no_mixture_has_no_modes():
         toy_modes("moons")
     with pytest.raises(UsageError, match="'rng'.*did you mean 'ring'"):
         toy_modes("rng")
-    with pytest.raises(UsageError, match="size and channels are for images"):
+    with pytest.raises(UsageError, match="'moons' is not made of images: size and channels are for those"):
         load("moons", size=32)
