@@ -1,9 +1,11 @@
 """Arrays into pictures a person can look at."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 
 def grid(images: np.ndarray, columns: int | None = None, margin: int = 2, least_side: int = 56) -> np.ndarray:
@@ -42,6 +44,67 @@ def rgb(images: np.ndarray) -> np.ndarray:
         alpha = images[..., 3:].astype(np.float32) / 255
         return np.round(images[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return images
+
+
+def landscape(real: np.ndarray, fake: np.ndarray, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Draw real points (blue) and generated ones (orange) over a discriminator's scores (the darker the higher).
+
+    Args:
+        real, fake: points [N, 2] and [M, 2].
+        score: float32 points [K, 2] -> scores [K].
+
+    Returns:
+        uint8 [500, 500, 3].
+    """
+    reach = 1.25 * np.abs(real).max()
+    axis = np.linspace(-reach, reach, 120, dtype=np.float32)
+    plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    scores = score(plane).reshape(len(axis), len(axis))
+
+    figure = Figure(figsize=(5, 5), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    low, high = np.percentile(scores, [2, 98])
+    axes.contourf(axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both")
+    axes.scatter(*real.T, s=5, color="tab:blue", alpha=0.5, linewidths=0, label="real")
+    axes.scatter(*fake.T, s=5, color="tab:orange", alpha=0.8, linewidths=0, label="generated")
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    axes.legend(loc="upper right", markerscale=3, framealpha=0.9)
+    return from_figure(figure)
+
+
+def words(pixels: np.ndarray, texts: list[str], found: dict[str, list[str]]) -> np.ndarray:
+    """Draw handwritten words, a row each, with what was written and what each reader took it for (errors in red).
+
+    Args:
+        pixels: [N, T, height, width], 1 ink and 0 paper; letters beyond a word's end are not drawn.
+        texts: the N words.
+        found: reader -> N words of the same lengths.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    rows, longest = len(texts), max(map(len, texts))
+    figure = Figure(figsize=(0.3 * longest + 1.8 * (1 + len(found)), 0.52 * rows + 0.4), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    height, width = pixels.shape[2:]
+    columns = {"written": longest * width + 8} | {
+        name: longest * width + 8 + 50 * (1 + place) for place, name in enumerate(found)
+    }
+    for row, text in enumerate(texts):
+        top = row * (height + 4)
+        ink = 1.0 - np.concatenate(list(pixels[row, : len(text)]), axis=1)
+        axes.imshow(ink, cmap="gray", vmin=0, vmax=1, extent=(0, len(text) * width, top + height, top))
+        for name, left in columns.items():
+            for place, letter in enumerate(text if name == "written" else found[name][row]):
+                axes.text(
+                    left + 3.4 * place, top + 0.7 * height, letter, family="monospace", fontsize=11,
+                    color="black" if letter == text[place] else "tab:red",
+                )  # fmt: skip
+    for name, left in columns.items():
+        axes.text(left, -4, name, fontsize=10, color="tab:grey")
+    axes.set(xlim=(-4, max(columns.values()) + 52), ylim=(rows * (height + 4), -14), aspect="equal")
+    axes.axis("off")
+    return from_figure(figure)
 
 
 def from_figure(figure) -> np.ndarray:

@@ -196,11 +196,15 @@ class AdversarialModel(keras.Model):
             owners[f"{player}_optimizer"] = self.optimizer_of(player).variables
         for name, meter in self.meters.items():
             owners[f"metric_{name}"] = meter.variables
-        return {"updates": self.updates} | {
+        return {"updates": self.updates, **self.extra_state()} | {
             f"{owner}/{index:03d}": variable
             for owner, variables in owners.items()
             for index, variable in enumerate(variables)
         }
+
+    def extra_state(self) -> dict[str, keras.Variable]:
+        """Variables of the game beside networks and optimisers, by name: what else a subclass remembers."""
+        return {}
 
     # Playing.
 

@@ -1,5 +1,6 @@
 """The generative adversarial network: any objective, any penalty, any pair of networks."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -100,14 +101,14 @@ class GAN(AdversarialModel):
 
     def propose(self, batch, seed: tf.Tensor, training: bool) -> tf.Tensor:
         """As many generated samples as there are real ones."""
-        count = tf.shape(_samples(batch))[0]
+        count = tf.shape(samples_of(batch))[0]
         latents = tf.random.stateless_normal([count, self.latent_dim], draw(seed, 0))
         network = self.generator if training else self.inference("generator")
         return network(latents, training=training)
 
     def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """The objective on a batch of real and generated samples, plus the penalty."""
-        real, fake = _samples(batch), proposal
+        real, fake = samples_of(batch), proposal
         real, fake = self._noisy(real, draw(seed, 1)), self._noisy(fake, draw(seed, 2))
         # Real and generated go through separately, so that batch statistics stay apart.
         real_scores = self.discriminator(real, training=training)
@@ -163,12 +164,8 @@ class GAN(AdversarialModel):
 
         Images are uint8 [N, H, W, C] under the name "images"; other samples float32 [N, D] under "samples".
         """
-        generator, discriminator = self.inference("generator"), self.discriminator
-        kind = "images" if self.makes_images else "samples"
-        sample = tf.TensorSpec(
-            [None, *generator.output_shape[1:]], tf.uint8 if self.makes_images else tf.float32, name=kind
-        )
-        out, into = (to_uint8, from_uint8) if self.makes_images else (tf.identity, tf.identity)
+        generator = self.inference("generator")
+        kind, _, out, _ = served(generator.output_shape[1:])
 
         def decode(latents):
             return {kind: out(generator(latents, training=False))}
@@ -176,24 +173,41 @@ class GAN(AdversarialModel):
         def generate(seed, count):
             return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
 
-        def score(**samples):
-            scores = discriminator(into(samples[kind]), training=False)
-            return {"scores": tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)}
-
         latents = tf.TensorSpec([None, self.latent_dim], tf.float32, name="latents")
         return {
-            "generate": Signature(
-                generate,
-                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
-                {"seed": np.int64(0), "count": np.int32(1)},
-            ),
+            "generate": generate_signature(generate),
             "decode": Signature(decode, {"latents": latents}, {"latents": np.zeros([1, self.latent_dim], np.float32)}),
-            "score": Signature(
-                score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
-            ),
+            "score": score_signature(self.discriminator),
         }
 
 
-def _samples(batch) -> tf.Tensor:
+def served(shape: tuple[int, ...]) -> tuple[str, tf.TensorSpec, Callable, Callable]:
+    """How samples of this shape leave and enter an export: name, spec, and the conversions out and in."""
+    if len(shape) == 3:
+        return "images", tf.TensorSpec([None, *shape], tf.uint8, name="images"), to_uint8, from_uint8
+    return "samples", tf.TensorSpec([None, *shape], tf.float32, name="samples"), tf.identity, tf.identity
+
+
+def generate_signature(generate: Callable[..., dict[str, tf.Tensor]]) -> Signature:
+    """The signature of a function of (seed, count)."""
+    return Signature(
+        generate,
+        {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
+        {"seed": np.int64(0), "count": np.int32(1)},
+    )
+
+
+def score_signature(discriminator: keras.Model) -> Signature:
+    """The signature that gives this discriminator's raw score of each sample, the mean over patches."""
+    kind, spec, _, into = served(discriminator.input_shape[1:])
+
+    def score(**samples):
+        scores = discriminator(into(samples[kind]), training=False)
+        return {"scores": tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)}
+
+    return Signature(score, {kind: spec}, {kind: np.zeros([1, *spec.shape[1:]], spec.dtype.as_numpy_dtype)})
+
+
+def samples_of(batch) -> tf.Tensor:
     """The samples of a batch that may carry labels."""
     return batch[0] if isinstance(batch, tuple | list) else batch

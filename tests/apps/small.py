@@ -17,6 +17,7 @@ SMALL: dict[str, list[str]] = {
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
     "toy_distributions": ["--width", "4", "--depth", "1", "--objective", "lsgan"],
     "divergence_estimation": ["--width", "4"],
+    "discriminator_generation": ["--width", "4", "--steps", "2", "--draw-steps", "3", "--buffer-size", "20"],
 }
 
 

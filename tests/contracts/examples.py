@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.divergence import DivergenceEstimator
+from kgan.models.energy_based import Ascent, DiscriminatorAlone
 from kgan.models.gan import GAN
 from kgan.networks import images, mlp
 
@@ -48,6 +49,17 @@ def divergence_estimator(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
 
 
+def discriminator_alone(**options) -> Example:
+    """Images, a buffer that two critic steps almost fill, and every kind of start."""
+    shape = (8, 8, 1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, seed=2)
+    ascent = Ascent(steps=3, step_size=0.1, noise=0.05)
+    model = DiscriminatorAlone(
+        discriminator, penalty="r1", ascent=ascent, drawing=Ascent(steps=4), restart=0.3, buffer_size=12, **options
+    )
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -55,4 +67,5 @@ def _uniform(k: int, *shape: int) -> np.ndarray:
 EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
     DivergenceEstimator: divergence_estimator,
+    DiscriminatorAlone: discriminator_alone,
 }
