@@ -22,7 +22,7 @@ from kgan.models.structured import INFERENCES, METHODS, Sequences, accuracy, lea
 
 POINTS = {
     "network": "mlp", "width": 128, "depth": 3, "activation": "leaky_relu", "steps": 40, "draw_steps": 200,
-    "step_size": 0.01, "noise": 0.003, "learning_rate": 2e-3, "buffer_size": 10_000,
+    "step_size": 0.01, "noise": 0.003, "learning_rate": 1e-3, "buffer_size": 10_000,
 }  # fmt: skip
 """What is left out, for points in the plane."""
 
@@ -39,7 +39,7 @@ class Options(TrainOptions):
 
     data: str = "ring"
     """ring, grid, four, moons, spiral, swiss-roll or checkerboard; digits, mnist, fashion_mnist or folder:PATH."""
-    updates: int = 3_000
+    updates: int = 2_000
     """Updates of the discriminator, including those of the run that is resumed."""
     batch_size: int = 128
     """Real samples, and as many negatives, for each update, over all devices."""
