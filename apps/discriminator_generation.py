@@ -192,7 +192,7 @@ def label(options: LabelOptions) -> None:
     if options.epochs < 1:
         raise UsageError(f"--epochs is {options.epochs}: give at least 1.")
     learning, held_out, split = split_words(options.unseen, options.seed)
-    chosen = np.random.default_rng(options.seed).choice(len(held_out.x), 12, replace=False)
+    chosen = np.random.default_rng(options.seed).choice(len(held_out), 12, replace=False)
     print(f"letters right, {split}; negatives by {options.inference}\n  {'':<12}{'viterbi':>9}{'gibbs':>9}")
     found = {}
     for name, method in METHODS.items():

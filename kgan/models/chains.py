@@ -116,11 +116,14 @@ class Exact:
 
 @dataclass(frozen=True)
 class Gibbs:
-    """One label after another, drawn given its neighbours, in sweeps over the chain (Geman & Geman 1984)."""
+    """One label after another, drawn given its neighbours, in sweeps over the chain (Geman & Geman 1984).
+
+    The temperatures of `best` are in units of the standard deviation of the potentials: a perceptron's have any scale.
+    """
 
     sweeps: int = 30
-    hottest: float = 3.0
-    coldest: float = 0.1
+    hottest: float = 1.0
+    coldest: float = 0.05
 
     def __post_init__(self):
         if self.sweeps < 1 or not self.hottest >= self.coldest > 0:
@@ -134,7 +137,7 @@ class Gibbs:
         random = random or np.random.default_rng(0)
         labels = unary.argmax(axis=2)
         best, best_scores = labels.copy(), labelling_scores(unary, transition, labels, lengths)
-        for temperature in np.geomspace(self.hottest, self.coldest, self.sweeps):
+        for temperature in (unary.std() or 1.0) * np.geomspace(self.hottest, self.coldest, self.sweeps):
             _sweep(labels, unary, transition, lengths, temperature, random)
             scores = labelling_scores(unary, transition, labels, lengths)
             better = scores > best_scores

@@ -18,15 +18,19 @@ INFERENCES = {"viterbi": Exact(), "gibbs": Gibbs()}
 """By what the best labelling is found."""
 
 
-class Sequences(NamedTuple):
-    """Labelled sequences, padded to one length."""
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Labelled sequences, padded to one length; an index chooses among them."""
 
     x: np.ndarray  # features, float [N, T, D], 0 beyond the end
     labels: np.ndarray  # int64 [N, T], 0 beyond the end
     lengths: np.ndarray  # int64 [N], from 1 to T
 
     def __getitem__(self, index) -> "Sequences":
-        return Sequences(*(part[index] for part in tuple(self)))
+        return Sequences(self.x[index], self.labels[index], self.lengths[index])
+
+    def __len__(self) -> int:
+        return len(self.x)
 
 
 def mistaken(chain: Chain, data: Sequences, inference, random) -> Counts:
@@ -116,13 +120,13 @@ def learn(data: Sequences, classes: int, method: Method, inference=None, seed: i
     chain = Chain(classes, data.x.shape[-1])
     average, step, mistakes = np.zeros_like(chain.weights), 0, 0
     for _ in range(method.epochs):
-        order = random.permutation(len(data.x))
+        order = random.permutation(len(data))
         for first in range(0, len(order), method.batch_size):
             batch = data[order[first : first + method.batch_size]]
             uphill = contrast(chain, batch, NEGATIVES[method.negative], inference, random)
             mistakes += bool(uphill.any())
             rate = method.rate / (1 + method.rate * method.decay * step)
-            chain.weights += rate * (uphill / len(batch.x) - method.decay * chain.weights)
+            chain.weights += rate * (uphill / len(batch) - method.decay * chain.weights)
             if not method.structured:
                 chain.transition[:] = 0
             step += 1
@@ -169,8 +173,8 @@ def hamming(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _check(data: Sequences, classes: int) -> None:
-    if not len(data.x) or data.labels.min() < 0 or data.labels.max() >= classes:
-        raise UsageError(f"{len(data.x)} sequences with labels outside 0 to {classes - 1} cannot be learnt from.")
+    if not len(data) or data.labels.min() < 0 or data.labels.max() >= classes:
+        raise UsageError(f"{len(data)} sequences with labels outside 0 to {classes - 1} cannot be learnt from.")
     if data.lengths.min() < 1 or data.lengths.max() > data.x.shape[1]:
         raise UsageError(
             f"the lengths span {data.lengths.min()} to {data.lengths.max()}, but must lie within 1 and the "

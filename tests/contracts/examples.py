@@ -52,10 +52,10 @@ def divergence_estimator(**options) -> Example:
 def discriminator_alone(**options) -> Example:
     """Images, a buffer that two critic steps almost fill, and every kind of start."""
     shape = (8, 8, 1)
-    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, seed=2)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), seed=2)
     ascent = Ascent(steps=3, step_size=0.1, noise=0.05)
     model = DiscriminatorAlone(
-        discriminator, penalty="r1", ascent=ascent, drawing=Ascent(steps=4), restart=0.3, buffer_size=12, **options
+        discriminator, penalty="r1", ascent=ascent, drawing=Ascent(steps=4), restart=0.3, buffer_size=20, **options
     )
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
