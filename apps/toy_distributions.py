@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure as Canvas
 
 from kgan import datasets, modes, pictures
 from kgan.app import App, Caller, TrainOptions, main
 from kgan.datasets.data import Data
 from kgan.datasets.toys import MODES, TOYS
 from kgan.errors import UsageError
-from kgan.metrics.modes import kl_2d, mode_coverage
-from kgan.metrics.protocol import Figure
+from kgan.metrics.protocol import Figure, point_figures
 from kgan.models.recipes import GANOptions, build_gan
 from kgan.modes import ModesOptions
 
@@ -84,50 +82,19 @@ class ToyDistributions(App):
         real = datasets.load(options.data, "test", count=max(count, 1_000)).examples
         drawn = model.call("generate", seed=seed, count=max(count, 1_000))
         fake, members = drawn["samples"], drawn.get("members")
-        reach = 1.25 * np.abs(real).max()
-        axis = np.linspace(-reach, reach, 120, dtype=np.float32)
-        plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-        scores = model.call("score", samples=plane)["scores"].reshape(len(axis), len(axis))
-
-        canvas = Canvas(figsize=(5, 5), dpi=100)
-        axes = canvas.add_axes((0, 0, 1, 1))
-        low, high = np.percentile(scores, [2, 98])
-        axes.contourf(
-            axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both"
-        )
-        axes.scatter(*real.T, s=5, color="tab:blue", alpha=0.5, linewidths=0, label="real")
-        for member in range(options.ensemble):
-            own = fake if members is None else fake[members == member]
-            name = "generated" if members is None else f"member {member}"
-            axes.scatter(*own.T, s=5, color=f"C{1 + member}", alpha=0.8, linewidths=0, label=name)
-        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
-        axes.legend(loc="upper right", markerscale=3, framealpha=0.9)
-        return pictures.from_figure(canvas)
+        fakes = {"generated": fake}
+        if members is not None:
+            fakes = {f"member {member}": fake[members == member] for member in range(options.ensemble)}
+        return pictures.landscape(real, fakes, lambda plane: model.call("score", samples=plane)["scores"])
 
     def figures(
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
         """The lecture's two divergences; for mixtures, which modes are there and how pure they are."""
         samples = model.call("generate", seed=seed, count=count)["samples"]
-        protocol = f"{count:,} samples against {len(data.examples):,} fresh points of {options.data}; seed {seed}"
-        divergences = kl_2d(data.examples, samples)
-        found = [
-            Figure("KLD(real, generated)", divergences.real_fake, f"nats; 32 × 32 cells, smoothing 0.1; {protocol}"),
-            Figure("KLD(generated, real)", divergences.fake_real, f"nats; 32 × 32 cells, smoothing 0.1; {protocol}"),
-        ]
-        if options.data in MODES:
-            coverage = mode_coverage(samples, *MODES[options.data])
-            found += [
-                Figure(
-                    "modes",
-                    coverage.covered,
-                    f"of {coverage.modes}, holding a high-quality sample; {protocol}",
-                    remark=f"missing {', '.join(coverage.missing)}" if coverage.missing else "none is missing",
-                ),
-                Figure("high quality", coverage.high_quality, f"share within 3 sigma of a mode; {protocol}"),
-                Figure("reverse KL", coverage.reverse_kl, f"nats, over the modes; {protocol}"),
-            ]
-        return found
+        return point_figures(
+            samples, data.examples, reference_name=options.data, seed=seed, mixture=MODES.get(options.data)
+        )
 
     def verbs(self):
         """Beside the usual four: which modes are drawn, and which are left out."""

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +93,69 @@ def _families() -> list[str]:
     """The fonts in which a letter is looked for, one after the other."""
     font_manager.fontManager.addfont(FONT)
     return ["DejaVu Sans Mono", font_manager.FontProperties(fname=FONT).get_name()]
+
+
+def landscape(real: np.ndarray, fakes: dict[str, np.ndarray], score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Draw real points (blue) and generated ones over a discriminator's scores (the darker the higher).
+
+    Args:
+        real: points [N, 2].
+        fakes: name -> points [M, 2], each in a colour of its own, orange first.
+        score: float32 points [K, 2] -> scores [K].
+
+    Returns:
+        uint8 [500, 500, 3].
+    """
+    reach = 1.25 * np.abs(real).max()
+    axis = np.linspace(-reach, reach, 120, dtype=np.float32)
+    plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    scores = score(plane).reshape(len(axis), len(axis))
+
+    figure = Figure(figsize=(5, 5), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    low, high = np.percentile(scores, [2, 98])
+    axes.contourf(axis, axis, scores, levels=np.linspace(low, max(high, low + 1e-6), 24), cmap="Greys", extend="both")
+    axes.scatter(*real.T, s=5, color="tab:blue", alpha=0.5, linewidths=0, label="real")
+    for index, (name, points) in enumerate(fakes.items()):
+        axes.scatter(*points.T, s=5, color=f"C{1 + index}", alpha=0.8, linewidths=0, label=name)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    axes.legend(loc="upper right", markerscale=3, framealpha=0.9)
+    return from_figure(figure)
+
+
+def words(pixels: np.ndarray, texts: list[str], found: dict[str, list[str]]) -> np.ndarray:
+    """Draw handwritten words, a row each, with what was written and what each reader took it for (errors in red).
+
+    Args:
+        pixels: [N, T, height, width], 1 ink and 0 paper; letters beyond a word's end are not drawn.
+        texts: the N words.
+        found: reader -> N words of the same lengths.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    rows, longest = len(texts), max(map(len, texts))
+    figure = Figure(figsize=(0.3 * longest + 1.8 * (1 + len(found)), 0.52 * rows + 0.4), dpi=100)
+    axes = figure.add_axes((0, 0, 1, 1))
+    height, width = pixels.shape[2:]
+    columns = {"written": longest * width + 8} | {
+        name: longest * width + 8 + 50 * (1 + place) for place, name in enumerate(found)
+    }
+    for row, text in enumerate(texts):
+        top = row * (height + 4)
+        ink = 1.0 - np.concatenate(list(pixels[row, : len(text)]), axis=1)
+        axes.imshow(ink, cmap="gray", vmin=0, vmax=1, extent=(0, len(text) * width, top + height, top))
+        for name, left in columns.items():
+            for place, letter in enumerate(text if name == "written" else found[name][row]):
+                axes.text(
+                    left + 3.4 * place, top + 0.7 * height, letter, family="monospace", fontsize=11,
+                    color="black" if letter == text[place] else "tab:red",
+                )  # fmt: skip
+    for name, left in columns.items():
+        axes.text(left, -4, name, fontsize=10, color="tab:grey")
+    axes.set(xlim=(-4, max(columns.values()) + 52), ylim=(rows * (height + 4), -14), aspect="equal")
+    axes.axis("off")
+    return from_figure(figure)
 
 
 def from_figure(figure) -> np.ndarray:

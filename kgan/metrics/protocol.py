@@ -11,7 +11,7 @@ import numpy as np
 
 from kgan.metrics.distances import frechet_distance, frechet_distance_infinity, kernel_distance
 from kgan.metrics.features import FeatureNetwork
-from kgan.metrics.modes import class_histogram
+from kgan.metrics.modes import HIGH_QUALITY_SIGMAS, class_histogram, kl_2d, mode_coverage
 from kgan.metrics.neighbours import nearest_neighbours
 from kgan.metrics.precision_recall import precision_recall
 
@@ -112,6 +112,45 @@ def image_figures(
             )
         )
     return figures
+
+
+def point_figures(
+    fake: np.ndarray,
+    real: np.ndarray,
+    *,
+    reference_name: str,
+    seed: int,
+    mixture: tuple[np.ndarray, float] | None = None,
+) -> list[Figure]:
+    """Measure generated points of the plane: the lecture's two divergences; of mixtures, which modes and how pure.
+
+    Args:
+        fake, real: float [N, 2] and [M, 2].
+        reference_name: what the real points are, e.g. "ring".
+        seed: that the fakes were generated with.
+        mixture: centres [K, 2] and standard deviation of the modes, where the data is such a mixture.
+    """
+    protocol = f"{len(fake):,} samples against {len(real):,} fresh points of {reference_name}; seed {seed}"
+    divergences = kl_2d(real, fake)
+    found = [
+        Figure("KLD(real, generated)", divergences.real_fake, f"nats; 32 × 32 cells, smoothing 0.1; {protocol}"),
+        Figure("KLD(generated, real)", divergences.fake_real, f"nats; 32 × 32 cells, smoothing 0.1; {protocol}"),
+    ]
+    if mixture:
+        coverage = mode_coverage(fake, *mixture)
+        remark = f"missing {', '.join(coverage.missing)}" if coverage.missing else "none is missing"
+        share = f"share within {HIGH_QUALITY_SIGMAS} sigma of a mode; {protocol}"
+        found += [
+            Figure(
+                "modes",
+                coverage.covered,
+                f"of {coverage.modes}, holding a high-quality sample; {protocol}",
+                remark=remark,
+            ),
+            Figure("high quality", coverage.high_quality, share),
+            Figure("reverse KL", coverage.reverse_kl, f"nats, over the modes; {protocol}"),
+        ]
+    return found
 
 
 def report(figures: Iterable[Figure]) -> str:

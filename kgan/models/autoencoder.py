@@ -10,7 +10,7 @@ from kgan import likelihoods, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
 from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
-from kgan.serving.export import Signature
+from kgan.serving.export import Signature, generate_signature
 
 
 class Proposal(NamedTuple):
@@ -151,7 +151,6 @@ class Autoencoder(AdversarialModel):
         shape = encoder.input_shape[1:]
         images = {"images": tf.TensorSpec([None, *shape], tf.uint8, name="images")}
         codes = {"codes": tf.TensorSpec([None, self.latent_dim], tf.float32, name="codes")}
-        seed, count = tf.TensorSpec([], tf.int64, name="seed"), tf.TensorSpec([], tf.int32, name="count")
 
         def reconstruct(images):
             return {"images": to_uint8(self(from_uint8(images)))}
@@ -170,9 +169,7 @@ class Autoencoder(AdversarialModel):
             "reconstruct": Signature(reconstruct, images, blank),
             "encode": Signature(encode, images, blank),
             "decode": Signature(decode, codes, {"codes": np.zeros([1, self.latent_dim], np.float32)}),
-            "generate": Signature(
-                generate, {"seed": seed, "count": count}, {"seed": np.int64(0), "count": np.int32(1)}
-            ),
+            "generate": generate_signature(generate),
         }
 
 

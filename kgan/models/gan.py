@@ -1,6 +1,7 @@
 """The generative adversarial network: any objective, any penalty, any pair of networks."""
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
 from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
 from kgan.networks.blocks import has_batch_normalisation
-from kgan.serving.export import Signature
+from kgan.serving.export import Signature, generate_signature
 
 
 class LatentGame(AdversarialModel):
@@ -98,9 +99,7 @@ class LatentGame(AdversarialModel):
 
         Images are uint8 [N, H, W, C] under the name "images"; other samples float32 [N, D] under "samples".
         """
-        kind = "images" if self.makes_images else "samples"
-        sample = tf.TensorSpec([None, *self.sample_shape], tf.uint8 if self.makes_images else tf.float32, name=kind)
-        out, into = (to_uint8, from_uint8) if self.makes_images else (tf.identity, tf.identity)
+        kind, _, out, _ = served(self.sample_shape)
 
         def decode(latents):
             return {kind: out(self.call(latents))}
@@ -108,20 +107,11 @@ class LatentGame(AdversarialModel):
         def generate(seed, count):
             return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
 
-        def score(**samples):
-            return {"scores": self.scores(into(samples[kind]))}
-
         latents = tf.TensorSpec([None, self.latent_dim], tf.float32, name="latents")
         return {
-            "generate": Signature(
-                generate,
-                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
-                {"seed": np.int64(0), "count": np.int32(1)},
-            ),
+            "generate": generate_signature(generate),
             "decode": Signature(decode, {"latents": latents}, {"latents": np.zeros([1, self.latent_dim], np.float32)}),
-            "score": Signature(
-                score, {kind: sample}, {kind: np.zeros([1, *sample.shape[1:]], sample.dtype.as_numpy_dtype)}
-            ),
+            "score": score_signature(self.scores, self.sample_shape),
         }
 
 
@@ -249,6 +239,23 @@ def mean_score(discriminator: keras.Model, samples: tf.Tensor) -> tf.Tensor:
     """A discriminator's scores in inference mode, float32 [N]: those of patches are averaged."""
     scores = discriminator(samples, training=False)
     return tf.reduce_mean(tf.reshape(scores, [tf.shape(scores)[0], -1]), axis=1)
+
+
+def served(shape: tuple[int, ...]) -> tuple[str, tf.TensorSpec, Callable, Callable]:
+    """How samples of this shape leave and enter an export: name, spec, and the conversions out and in."""
+    if len(shape) == 3:
+        return "images", tf.TensorSpec([None, *shape], tf.uint8, name="images"), to_uint8, from_uint8
+    return "samples", tf.TensorSpec([None, *shape], tf.float32, name="samples"), tf.identity, tf.identity
+
+
+def score_signature(scores: Callable[[tf.Tensor], tf.Tensor], shape: tuple[int, ...]) -> Signature:
+    """The signature of a function that scores samples of this shape, -> float32 [N]."""
+    kind, spec, _, into = served(shape)
+    return Signature(
+        lambda **given: {"scores": scores(into(given[kind]))},
+        {kind: spec},
+        {kind: np.zeros([1, *shape], spec.dtype.as_numpy_dtype)},
+    )
 
 
 def samples_of(batch) -> tf.Tensor:

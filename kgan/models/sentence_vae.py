@@ -9,7 +9,7 @@ import tensorflow as tf
 from kgan.datasets.texts import PAD, UNKNOWN, Vocabulary
 from kgan.errors import UsageError
 from kgan.models.adversarial import AdversarialModel, draw
-from kgan.serving.export import Signature
+from kgan.serving.export import Signature, generate_signature
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -165,11 +165,7 @@ class SentenceVAE(AdversarialModel):
             return {"sentences": self.vocabulary.decode(self.write(latents))}
 
         return {
-            "generate": Signature(
-                generate,
-                {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
-                {"seed": np.int64(0), "count": np.int32(1)},
-            ),
+            "generate": generate_signature(generate),
             "encode": Signature(
                 encode,
                 {"sentences": tf.TensorSpec([None], tf.string, name="sentences")},

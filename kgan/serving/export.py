@@ -51,6 +51,15 @@ class Signature(NamedTuple):
     example: dict[str, Any]
 
 
+def generate_signature(function: Callable[..., dict[str, tf.Tensor]]) -> Signature:
+    """The signature of a function of (seed int64, count int32)."""
+    return Signature(
+        function,
+        {"seed": tf.TensorSpec([], tf.int64, name="seed"), "count": tf.TensorSpec([], tf.int32, name="count")},
+        {"seed": np.int64(0), "count": np.int32(1)},
+    )
+
+
 def export(model: keras.Model, directory: str | os.PathLike, *, card: Mapping[str, Any]) -> Path:
     """Write ``model`` as the next version under ``directory`` and return that version's path.
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.autoencoder import VAE, Autoencoder
+from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
@@ -115,6 +116,17 @@ def _ids(k: int, n: int) -> np.ndarray:
     return np.random.default_rng(k + 1).integers(0, 10, (n, 5)).astype(np.int32)
 
 
+def discriminator_alone(**options) -> Example:
+    """Images, a buffer that two critic steps almost fill, and every kind of start."""
+    shape = (8, 8, 1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), seed=2)
+    ascent = Ascent(steps=3, step_size=0.1, noise=0.05)
+    model = DiscriminatorAlone(
+        discriminator, penalty="r1", ascent=ascent, drawing=Ascent(steps=4), restart=0.3, buffer_size=20, **options
+    )
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -129,4 +141,5 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     DivergenceEstimator: divergence_estimator,
     SentenceGAN: sentence_gan,
     SentenceVAE: sentence_vae,
+    DiscriminatorAlone: discriminator_alone,
 }

@@ -319,6 +319,8 @@ def test_each_player_descends_the_gradient_of_its_own_loss(update):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(values)
                 proposal = plain.propose(batch, seed, training=True)
+                if player in plain.judges:  # takes what is proposed as given
+                    proposal = tf.nest.map_structure(tf.stop_gradient, proposal)
                 loss, _ = getattr(plain, f"{player}_loss")(batch, proposal, seed, training=True)
             gradients[player] = tape.gradient(loss, values)
             losses.setdefault(player, []).append(float(loss))
