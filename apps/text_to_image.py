@@ -82,9 +82,9 @@ class TextToImage(App):
             if getattr(options, name) is not None and getattr(options, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least 1.")
         whole = self._load(options, split)
-        if not options.words:
+        if not (options.words and options.length):
             training = whole if split == "train" else self._load(options, "train")
-            options.words = tuple(captions.frequent_words(training.captions, options.vocabulary))
+            options.words = options.words or tuple(captions.frequent_words(training.captions, options.vocabulary))
             options.length = options.length or min(32, captions.longest(training.captions))
         options.shown = options.shown or _shown(whole, options.held_out)
         kept = captions.without_pairs(whole, options.held_out) if split == "train" else whole

@@ -17,7 +17,7 @@ from kgan import datasets
 from kgan.metrics.tags import TAGS, WEIGHTS, face_classifier
 from kgan.training import devices
 
-EPOCHS = 12
+EPOCHS = 6
 BATCH_SIZE = 100
 PEAK_RATE = 4e-3
 REFERENCE = {"hair": 0.98, "eyes": 0.90}

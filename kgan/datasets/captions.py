@@ -41,13 +41,12 @@ class WordVocabulary:
             UsageError: when there is none, one twice, or one that captions are never split into.
         """
         self.words = list(words)
-        strange = [
-            word for word, parts in zip(self.words, words_of(self.words).to_list(), strict=True) if len(parts) != 1
-        ]
+        read = words_of(self.words).to_list()
+        strange = [word for word, parts in zip(self.words, read, strict=True) if parts != [word.encode()]]
         if not self.words or strange or len(set(self.words)) < len(self.words):
             raise UsageError(
                 f"the vocabulary {' '.join(strange or self.words)[:40]!r} must be of at least one word, none twice, "
-                "each of letters and digits alone."
+                "each of small letters and digits alone."
             )
         places = _place(tf.constant(self.words)).numpy()
         self._order = np.argsort(places).astype(np.int32)
@@ -73,7 +72,7 @@ class WordVocabulary:
 
 def words_of(captions) -> tf.RaggedTensor:
     """UTF-8 strings [N] -> their words in lower case, [N, (words)]."""
-    lower = tf.strings.lower(captions, encoding="utf-8")
+    lower = tf.strings.lower(tf.convert_to_tensor(captions, tf.string), encoding="utf-8")
     return tf.strings.split(tf.strings.regex_replace(lower, BETWEEN_WORDS, " "))
 
 
@@ -89,8 +88,9 @@ def frequent_words(captions: Iterable[str], count: int) -> list[str]:
 
 
 def longest(captions: Iterable[str]) -> int:
-    """How many words the longest caption has, at least 1."""
-    return max(1, *words_of(list(captions)).row_lengths().numpy().tolist())
+    """How many words the longest caption has, at least 1; a caption ends with its line."""
+    lines = [line for text in captions for line in text.split("\n")]
+    return max(1, *words_of(lines).row_lengths().numpy().tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +170,8 @@ def without_pairs(data: Data, count: int) -> Data:
     if not kept:
         raise UsageError(f"all of {data.name!r} would be left out: hold out fewer than {count} eye colours.")
     columns = {name: [getattr(data, name)[index] for index in kept] for name in ("tags", "captions")}
-    return replace(data, examples=data.examples[kept], **columns)
+    labels = None if data.labels is None else data.labels[kept]
+    return replace(data, examples=data.examples[kept], labels=labels, **columns)
 
 
 def held_out_pairs(data: Data, count: int) -> list[tuple[str, str]]:

@@ -33,16 +33,16 @@ TAGS: dict[str, tuple] = {
 def face_classifier() -> keras.Model:
     """Build the classifier, with fresh weights.
 
-    Five convolutions, four of which halve the image, and one dense layer, all with batch normalisation; a layer of
-    logits for each tag.
+    Four convolutions that halve the image and one dense layer, all with batch normalisation; a layer of logits for each
+    tag.
 
     Returns:
         a model of float32 images [N, 64, 64, 3] in [0, 255] that gives the logits [N, values] by the name of the tag.
     """
     images = keras.Input((SIDE, SIDE, 3))
     hidden = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
-    for width, kernel, stride in ((16, 3, 1), (32, 4, 2), (48, 4, 2), (64, 3, 2), (64, 3, 2)):
-        convolution = keras.layers.Conv2D(width, kernel, stride, padding="same", use_bias=False)
+    for width, kernel in ((24, 4), (48, 3), (64, 3), (64, 3)):
+        convolution = keras.layers.Conv2D(width, kernel, 2, padding="same", use_bias=False)
         hidden = _activated(convolution(hidden))
     hidden = keras.layers.Dense(96, use_bias=False)(keras.layers.Flatten()(hidden))
     hidden = keras.layers.Dropout(0.2)(_activated(hidden))

@@ -61,7 +61,7 @@ def test_a_vocabulary_of_no_use(words):
 def test_the_most_frequent_words():
     captions = ["Red hair", "red eyes", "blue hair", "hair"]
     assert frequent_words(captions, 3) == ["hair", "red", "blue"] and longest(captions) == 2
-    assert longest([""]) == 1
+    assert longest([""]) == 1 and longest(["a red hair\nhair", "blue hair"]) == 3
 
 
 def few(captions: list[str]) -> Captioned:
