@@ -79,7 +79,7 @@ def train(data: datasets.Data, *, seed: int, epochs: int) -> keras.Model:
     faces = tf.data.Dataset.from_tensor_slices((data.examples, classes(data.tags)))
     faces = faces.shuffle(len(data.examples), seed=seed).batch(BATCH_SIZE).map(lambda x, y: (distort(x, seed), y))
     for epoch in range(epochs):
-        logs = model.fit(faces.prefetch(2), verbose=0).history
+        logs = model.fit(faces.prefetch(2), verbose=0, shuffle=False).history
         losses = ", ".join(f"{tag} {logs[f'{tag}_loss'][0]:.3f}" for tag in TAGS)
         print(f"epoch {epoch + 1}/{epochs}: losses {losses}", flush=True)
     keras.config.set_dtype_policy("float32")  # in which it will be used

@@ -43,7 +43,8 @@ def measure(path: Path, picture: Path | None) -> tuple[dict[str, float], str]:
     full = options.resolved()
     how = (
         f"{options.objective}, {model.card['updates']:,} updates, batch {options.batch_size}, width {options.width}, "
-        f"rates {full.generator_learning_rate:g} and {full.discriminator_learning_rate:g}, {options.size} × {options.size}"
+        f"rates {full.generator_learning_rate:g} and {full.discriminator_learning_rate:g}, "
+        f"{options.size} × {options.size} pixels"
     )
     return {figure.name: figure.value for figure in figures}, how
 
