@@ -291,7 +291,7 @@ def _parse(line: bytes) -> tuple[str, set[str]]:
 def _beside(root: Path, files: list[str], skip: _Complaints) -> dict[str, str]:
     """The captions of each image, one a line, out of the text file of the same name."""
     captions = {}
-    for file in files:
+    for file in sorted(files):
         text = (root / file).with_suffix(".txt")
         try:
             lines = [line.strip() for line in text.read_text("utf-8-sig").splitlines()]

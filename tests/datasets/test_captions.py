@@ -33,8 +33,8 @@ def test_words_are_numbered():
         "蓝色 hair": [1, 2, 0, 0],
         "red hair and blue eyes": [4, 2, 1, 5],
     }
-    encode = tf.function(lambda texts: WordVocabulary(WORDS).encode(texts, 4))
-    found = encode(tf.constant(list(captions)))
+    vocabulary = WordVocabulary(WORDS)
+    found = tf.function(lambda texts: vocabulary.encode(texts, 4))(tf.constant(list(captions)))
     assert found.dtype == tf.int32 and found.numpy().tolist() == list(captions.values())
 
 
