@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_networks():
 def test_the_discriminators_loss_by_hand(matching):
     """Reed 2016: log s_r + (log(1 - s_w) + log(1 - s_f)) / 2; the second caption's wrong one happens to be right."""
     model, real, fake = game("minimax", matching=matching), images(4), images(4, 1)
-    loss, reported = model.discriminator_loss((real, IDS), fake, SEED, training=False)
+    loss, reported = model.discriminator_loss((tf.constant(real), tf.constant(IDS)), tf.constant(fake), SEED, training=False)
     right, false = scores(model, real, IDS[:, None]), scores(model, fake, IDS[:, None])
     wrong = scores(model, real, IDS[[3, 0, 1, 2], None])[[0, 2, 3]]
     expected = softplus(-right).mean() + (1 - matching) * softplus(false).mean() + matching * softplus(wrong).mean()
@@ -107,7 +107,7 @@ def test_the_discriminators_loss_by_hand(matching):
 def test_a_batch_of_one_caption_has_no_wrong_ones():
     model, real, ids = game(matching=0.5), images(4), IDS[[0, 0, 0, 0]]
     with tf.GradientTape() as tape:
-        loss, reported = model.discriminator_loss((real, ids), images(4, 1), SEED, training=True)
+        loss, reported = model.discriminator_loss((tf.constant(real), tf.constant(ids)), tf.constant(images(4, 1)), SEED, training=True)
     gradients = tape.gradient(loss, [v.value for v in model.discriminator.trainable_variables])
     assert float(reported["mismatch_loss"]) == 0
     assert all(np.isfinite(tf.convert_to_tensor(gradient)).all() for gradient in gradients)
@@ -116,20 +116,20 @@ def test_a_batch_of_one_caption_has_no_wrong_ones():
 def test_the_generators_loss_by_hand():
     """GAN-INT: the objective for captions, and with its weight for the codes halfway between neighbours."""
     model, fake = game("non-saturating", interpolation=2.0), images(4, 1)
-    loss, _ = model.generator_loss((images(4), IDS), fake, SEED, training=True)
+    loss, _ = model.generator_loss((tf.constant(images(4)), tf.constant(IDS)), tf.constant(fake), SEED, training=True)
     both = np.stack([IDS, IDS[[3, 0, 1, 2]]], axis=1)
     latents = tf.random.stateless_normal([4, LATENT], draw(SEED, 6))
-    between = model.generator([latents, both], training=True)
+    between = model.generator([latents, tf.constant(both)], training=True)
     expected = softplus(-scores(model, fake, IDS[:, None])).mean() + 2 * softplus(-scores(model, between, both)).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_each_caption_is_drawn_from_its_own_words():
     model = game()
-    drawn = model.propose((images(4), IDS), SEED, training=True).numpy()
+    drawn = model.propose((tf.constant(images(4)), tf.constant(IDS)), SEED, training=True).numpy()
     latents = tf.random.stateless_normal([4, LATENT], draw(SEED, 0))
-    np.testing.assert_allclose(drawn, model.generator([latents, IDS[:, None]], training=True), atol=1e-6)
-    assert np.abs(model([latents, IDS]).numpy() - model([latents, IDS[::-1]]).numpy()).max() > 1e-3
+    np.testing.assert_allclose(drawn, model.generator([latents, tf.constant(IDS[:, None])], training=True), atol=1e-6)
+    assert np.abs(model([latents, tf.constant(IDS)]).numpy() - model([latents, tf.constant(IDS[::-1])]).numpy()).max() > 1e-3
 
 
 @pytest.mark.parametrize(
