@@ -36,7 +36,7 @@ def softplus(x):
 
 
 def scores(model, pictures, ids):
-    return model.discriminator([pictures, ids], training=False).numpy()[:, 0]
+    return model.discriminator([tf.convert_to_tensor(pictures), tf.convert_to_tensor(ids)], training=False).numpy()[:, 0]
 
 
 # The networks.
