@@ -20,6 +20,7 @@ from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
+from kgan.models.inverter import Inverter
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.networks import blocks, images, mlp, sequences
@@ -127,6 +128,16 @@ def discriminator_alone(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
+    """Images of a convolutional generator, judged by a dense discriminator: neither moves, whatever state it has."""
+    shape, latent_dim = (8, 8, 1), 4
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
+    encoder = images.dcgan_discriminator(shape, width=4, normalisation="batch", dropout=0.2, outputs=latent_dim, seed=3)
+    model = kind(generator, discriminator, encoder, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -142,4 +153,5 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     SentenceGAN: sentence_gan,
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,
+    Inverter: inverter,
 }
