@@ -172,7 +172,7 @@ class PhotoEditing(App):
     def picture(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> np.ndarray:
         """Threes: a held-out image, what the encoder makes of it, and what descent from there does."""
         images = self.held_out(model, options, max(1, count // 4), seed)
-        found = model.call("project", images=images, steps=options.steps, feature_weight=np.float32(0))["images"]
+        found = model.call("project", images=images, steps=options.steps, feature_weight=0)["images"]
         encoded = model.call("reconstruct", images=images)["images"]
         return pictures.grid(_rows(images, encoded, found), 3 * max(1, round(len(images) ** 0.5 / 2)))
 
@@ -202,12 +202,12 @@ class PhotoEditing(App):
 
     def project(self, options: ProjectOptions) -> None:
         """Write what is found of the photos, step by step."""
-        _check_steps(options.steps)
+        check_steps(options.steps)
         model, trained = open_model(self, options.model)
         shape = trained.source["card"]["data"]["shape"]
         photos = [brush.read_photo(path, shape[2]) for path in options.image]
         images = np.stack([brush.to_model(photo, shape) for photo in photos])
-        searched = {"images": images, "feature_weight": np.float32(options.feature_weight)}
+        searched = {"images": images, "feature_weight": options.feature_weight}
         if options.method == "descent":
             size = model.call("encode", images=images[:1])["latents"].shape[1]
             starts = np.random.default_rng(options.seed).normal(size=(len(images), size)).astype(np.float32)
@@ -225,7 +225,7 @@ class PhotoEditing(App):
 
     def edit(self, options: EditOptions) -> None:
         """Write the edited photo, beside what it was, and on its way."""
-        _check_steps(options.steps)
+        check_steps(options.steps)
         for name in ("proximity", "realism"):
             if not getattr(options, name) >= 0:
                 raise UsageError(f"--{name} is {getattr(options, name)}: give 0 or more.")
@@ -244,7 +244,7 @@ class PhotoEditing(App):
         )
         found = model.call(
             "edit", images=image[None], constraints=painted[None], steps=options.steps,
-            proximity=np.float32(options.proximity), realism=np.float32(options.realism),
+            proximity=options.proximity, realism=options.realism,
         )  # fmt: skip
         before, after = found["reconstructions"][0], found["images"][0]
         result = brush.carry(photo, before, after) if options.carry else after
@@ -304,10 +304,11 @@ def _check(options: Options) -> None:
         raise UsageError(f"--depth {options.depth} is for --network residual or mlp, not dcgan.")
     if not 0 < options.learning_rate < 1:
         raise UsageError(f"--learning-rate is {options.learning_rate}: give one between 0 and 1.")
-    _check_steps(options.steps)
+    check_steps(options.steps)
 
 
-def _check_steps(steps: int) -> None:
+def check_steps(steps: int) -> None:
+    """A number of steps that cannot be is a UsageError."""
     if steps < 0:
         raise UsageError(f"--steps is {steps}: give 0 or more.")
 

@@ -70,8 +70,8 @@ def fill_box(colour: str, box: Sequence[int], photo: Sequence[int], shape: Seque
     left, top, right, bottom = box
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise UsageError(
-            f"the box {' '.join(map(str, box))} is not in the image of {width} x {height} pixels: give left, top, right "
-            "and bottom, such as 10 10 30 30."
+            f"the box {' '.join(map(str, box))} is not in the image of {width} x {height} pixels: give left, top, "
+            "right and bottom, such as 10 10 30 30."
         )
     sheet = np.zeros([height, width, RGBA], np.uint8)
     sheet[top:bottom, left:right] = (*rgb, 255)

@@ -4,6 +4,7 @@
 """
 
 import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,9 +21,9 @@ def projections(model, images: np.ndarray, steps: int, feature_weight: float = 0
     random = np.random.default_rng(seed)
     for first in range(0, len(images), BATCH):
         part = images[first : first + BATCH]
-        searched = {"steps": steps, "feature_weight": np.float32(feature_weight)}
+        searched = {"steps": steps, "feature_weight": feature_weight}
         encoded = model.call("encode", images=part)["latents"]
-        starts = random.normal(size=encoded.shape).astype(np.float32)
+        starts = random.normal(size=encoded.shape)
         found["encoder"].append(model.call("decode", latents=encoded)["images"])
         found["descent"].append(model.call("descend", images=part, starts=starts, **searched)["images"])
         found["hybrid"].append(model.call("project", images=part, **searched)["images"])
@@ -78,7 +79,7 @@ def stroke_figures(
 ) -> list[Figure]:
     """What edits make of strokes: the colour's error before and after, how far the codes went, and how long it took."""
     painted = strokes(images, seed)
-    given = {"steps": steps, "proximity": np.float32(proximity), "realism": np.float32(realism)}
+    given = {"steps": steps, "proximity": proximity, "realism": realism}
     parts = [
         model.call("edit", images=images[i : i + BATCH], constraints=painted[i : i + BATCH], **given)
         for i in range(0, len(images), BATCH)
@@ -111,3 +112,68 @@ def stroke_figures(
         ),
         Figure("seconds an edit", float(np.median(seconds)), f"one image, after warm-up, median of 3; {steps} steps"),
     ]
+
+
+def attribute_figures(
+    model,
+    images: np.ndarray,
+    tags: list[dict],
+    names: Sequence[str],
+    read: Callable[[np.ndarray], dict[str, np.ndarray]],
+    *,
+    strength: float,
+    steps: int,
+    reader: str,
+    reference_name: str,
+) -> list[Figure]:
+    """What an independent classifier says of adding each attribute to the images that lack it.
+
+    For each attribute the share of edits that it confirms, and the share of all other tags that it still reads as in
+    the reconstruction, which the edit began from; over all, the means, and the share of tags that it reads off the
+    reconstructions as they are in truth.
+
+    Args:
+        model: with the signatures of an `AttributeEditor`.
+        images: uint8 [N, H, W, C].
+        tags: of each image, as in `Data.tags`.
+        names: the attributes, "glasses" or "hair=red".
+        read: images -> for each tag its values [N].
+        strength, steps: of the edits.
+        reader: what the classifier is.
+        reference_name: what the images are.
+    """
+    found, confirmed, kept, true = [], [], [], []
+    for name in names:
+        tag, _, value = name.partition("=")
+        wanted = value or True
+        lacking = np.array([this.get(tag) != wanted for this in tags[: len(images)]])
+        if not lacking.any():
+            continue
+        edited = _edited(model, images[lacking], name, strength, steps)
+        before, after = read(edited["reconstructions"]), read(edited["images"])
+        others = [other for other in before if other != tag]
+        confirmed.append(float(np.mean(after[tag] == wanted)))
+        kept.append(float(np.mean([after[other] == before[other] for other in others])))
+        truth = {other: np.array([this[other] for this in tags[: len(images)]])[lacking] for other in before}
+        true.append(float(np.mean([before[other] == truth[other] for other in before])))
+        how = f"{reader}; {lacking.sum():,} {reference_name} without it; strength {strength:g}, {steps} steps"
+        found += [
+            Figure(f"{name}: edits confirmed", confirmed[-1], how),
+            Figure(f"{name}: other tags kept", kept[-1], f"as read off the reconstruction; {how}"),
+        ]
+    how = f"mean over {len(confirmed)} attributes; {reader}; strength {strength:g}, {steps} steps"
+    return [
+        Figure("edits confirmed", float(np.mean(confirmed)), how),
+        Figure("other tags kept", float(np.mean(kept)), f"as read off the reconstruction; {how}"),
+        Figure("tags of reconstructions as in truth", float(np.mean(true)), how),
+        *found,
+    ]
+
+
+def _edited(model, images: np.ndarray, name: str, strength: float, steps: int) -> dict[str, np.ndarray]:
+    parts = []
+    for first in range(0, len(images), BATCH):
+        part = images[first : first + BATCH]
+        given = {"tags": np.array([name] * len(part), object), "strengths": np.full([len(part)], strength)}
+        parts.append(model.call("edit", images=part, steps=steps, **given))
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
+from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
@@ -154,4 +155,5 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,
     Inverter: inverter,
+    AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }
