@@ -119,12 +119,9 @@ class AttributeEditing(photo_editing.PhotoEditing):
         self, model: Caller, options: Options, data: Data, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
         """Reconstruction; and of faces what a classifier reads off edited pictures, for each attribute."""
-        images, of = (
-            data.examples[: min(count, MEASURED)],
-            f"{min(count, MEASURED, len(data.examples)):,} held-out {options.data}",
-        )
+        images, of = data.examples[: min(count, MEASURED)], f"held-out {options.data}"
         again = model.call("project", images=images, steps=options.steps, feature_weight=0)["images"]
-        how = f"encoder and {options.steps} steps; {of}"
+        how = f"encoder and {options.steps} steps; {len(images):,} {of}"
         sharp = codes.sharpness(again) / codes.sharpness(images)
         found = [
             Figure("reconstruction error", codes.reconstruction_error(images, again), f"mean square in [0, 1]; {how}"),
@@ -138,7 +135,7 @@ class AttributeEditing(photo_editing.PhotoEditing):
 
         return found + attribute_figures(
             model, images, data.tags, options.tags, read_tags,
-            strength=options.strength, steps=options.steps, reader=DESCRIPTION, reference_name=f"held-out {options.data}",
+            strength=options.strength, steps=options.steps, reader=DESCRIPTION, reference_name=of,
         )  # fmt: skip
 
     def verbs(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
