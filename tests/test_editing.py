@@ -1,4 +1,4 @@
-"""Searches among codes against NumPy in float64, on a generator that is linear; constraints and carrying back by hand."""
+"""Searches among codes against NumPy in float64, on a linear generator; constraints and carrying back by hand."""
 
 import numpy as np
 import tensorflow as tf
