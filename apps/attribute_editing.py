@@ -83,7 +83,7 @@ class AttributeEditing(photo_editing.PhotoEditing):
             options = dataclasses.replace(options, tags=attributes.of_data(self.data(options, "train")).names)
         return options
 
-    def model(self, options: Options, data: Data, *parts: keras.Model, **given) -> AttributeEditor:
+    def model(self, options: Options, *parts: keras.Model, **given) -> AttributeEditor:
         """The model of these networks, for these attributes."""
         return AttributeEditor(*parts, tags=options.tags, **given)
 

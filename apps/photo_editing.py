@@ -21,13 +21,14 @@ from kgan.metrics.edits import colour_error, projection_figures, stroke_figures
 from kgan.metrics.protocol import Figure
 from kgan.models.energy_recipes import build_image_gan
 from kgan.models.gan import GAN
-from kgan.models.inverter import Inverter
+from kgan.models.inverter import PARTS, Inverter
 from kgan.serving import exported
 from kgan.serving.weights import load_networks
 from kgan.training.callbacks import write_gif
 
 MEASURED = 100  # held-out images at most: each is searched for hundreds of steps
 FRAMES = 40  # of an animation at most
+ENCODER = ("network", "width", "depth", "normalisation", "average_decay")  # what its weights depend on
 
 
 @dataclass(kw_only=True)
@@ -35,7 +36,8 @@ class Options(TrainOptions):
     """Train the encoder of a trained generator, which itself stays as it is."""
 
     generator: Path = Path("saved_models/faces")
-    """An exported GAN of image_generation, such as saved_models/digits."""
+    """An exported GAN of image_generation, such as saved_models/digits; or an export of photo_editing, whose encoder is
+    gone on with."""
     data: str | None = None
     """Images for the encoder to learn from: a name, or folder:PATH for your own; left out, the generator's own data."""
     updates: int = 5_000
@@ -123,9 +125,15 @@ class PhotoEditing(App):
     def complete(self, options: Options) -> Options:
         """Note what the generator is."""
         if options.source is None:
-            card = exported.find(options.generator).card
-            source = {"path": str(options.generator), "card": {k: card.get(k) for k in ("app", "options", "data")}}
-            options = dataclasses.replace(options, source=source)
+            card, path = exported.find(options.generator).card, str(options.generator)
+            if card.get("app") == PhotoEditing.name:
+                known = stored_options(PhotoEditing(), card, path)
+                kept = {name: getattr(known, name) for name in ENCODER}
+                source = known.source | {"path": path, "encoder": True}
+                options = dataclasses.replace(options, source=source, data=options.data or known.data, **kept)
+            else:
+                source = {"path": path, "card": {key: card.get(key) for key in ("app", "options", "data")}}
+                options = dataclasses.replace(options, source=source)
             _gan_options(options)
         elif options.source["path"] != str(options.generator):
             raise UsageError(
@@ -139,7 +147,7 @@ class PhotoEditing(App):
         shape = options.source["card"]["data"]["shape"]
         return datasets.load(options.data, split, size=shape[:2], channels=shape[2], strict=options.strict)
 
-    def build(self, options: Options, data: Data) -> Inverter:
+    def build(self, options: Options, data: Data | None) -> Inverter:
         """The encoder, beside a generator and a discriminator that have their weights from `begin` or a checkpoint."""
         _check(options)
         gan = _gan(options)
@@ -150,7 +158,7 @@ class PhotoEditing(App):
             gan.sample_shape, outputs=gan.latent_dim, normalisation=options.normalisation, seed=options.seed, **size
         )
         model = self.model(
-            options, data, gan.inference("generator"), gan.discriminator, encoder,
+            options, gan.inference("generator"), gan.discriminator, encoder,
             latent_weight=options.latent_weight, feature_weight=options.feature_weight,
             average_decay=options.average_decay, seed=options.seed,
         )  # fmt: skip
@@ -158,16 +166,18 @@ class PhotoEditing(App):
         model.compile(encoder_optimizer=keras.optimizers.Adam(rate), jit_compile=options.devices.jit)
         return model
 
-    def model(self, options: Options, data: Data, *parts: keras.Model, **given) -> Inverter:
+    def model(self, options: Options, *parts: keras.Model, **given) -> Inverter:
         """The model of these networks."""
         return Inverter(*parts, **given)
 
     def begin(self, model: Inverter, options: Options) -> None:
-        """Take over the exported GAN's weights; of its generator the moving average, which is what it draws with."""
-        gan = _gan(options)
-        load_networks(gan, exported.find(options.generator).weights)
-        for part in ("generator", "discriminator"):
-            getattr(model, part).set_weights(gan.inference(part).get_weights())
+        """Take over the exported weights: of a generator those of the moving average, which is what it draws with."""
+        has_encoder = "encoder" in options.source
+        trained = PhotoEditing().build(options, None) if has_encoder else _gan(options)
+        load_networks(trained, exported.find(options.generator).weights)
+        for part in PARTS if has_encoder else PARTS[:2]:
+            for network in (getattr(model, part), model.inference(part)):
+                network.set_weights(trained.inference(part).get_weights())
 
     def picture(self, model: Caller, options: Options, count: int = 64, seed: int = 0) -> np.ndarray:
         """Threes: a held-out image, what the encoder makes of it, and what descent from there does."""

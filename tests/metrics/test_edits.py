@@ -34,7 +34,8 @@ def test_attributes_that_are_confirmed_and_kept():
     tags[5]["mouth"] = "other"  # read wrongly
     tags = [tag | {"glasses": bool(tag["glasses"])} for tag in tags]
     found = edits.attribute_figures(
-        Known(), images, tags, ("glasses", "hair=red"), read, strength=2, steps=1, reader="pixels", reference_name="images"
+        Known(), images, tags, ("glasses", "hair=red"), read,
+        strength=2, steps=1, reader="pixels", reference_name="images",
     )  # fmt: skip
     values = {figure.name: figure.value for figure in found}
     assert values["glasses: edits confirmed"] == values["hair=red: edits confirmed"] == values["edits confirmed"] == 1
