@@ -96,7 +96,9 @@ REFUSED = {
     "no generator": (PHOTO, ["train", "--generator", "{}/none"], "there is no exported model"),
     "no images": (PHOTO, ["train", "--generator", "saved_models/poems"], "is of the app 'sentence_generation'"),
     "another generator later": (
-        PHOTO, ["train", "--from", "{}/photo_editing", "--generator", "x"], "is not the one that the encoder has learnt",
+        PHOTO,
+        ["train", "--from", "{}/photo_editing", "--generator", "x"],
+        "is not the one that the encoder has learnt",
     ),
     "an unknown tag": (
         ATTRIBUTE,
