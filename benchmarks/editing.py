@@ -12,8 +12,8 @@ from apps.attribute_editing import AttributeEditing
 from apps.photo_editing import PhotoEditing
 from benchmarks.results import Row, record
 from kgan.app import Caller, open_model
+from kgan.metrics import tags
 from kgan.metrics.edits import attribute_figures, projection_figures, stroke_figures
-from kgan.metrics.tags import DESCRIPTION, read_tags
 from kgan.training import devices
 
 SECONDS = 2.0
@@ -43,8 +43,8 @@ def main() -> None:
         "exports' own cards (apps.photo_editing, apps.attribute_editing). Errors are mean squares of values in [0, 1]; "
         "descent and hybrid make the same number of steps. A stroke is a box of a quarter of the sides in the mean "
         f"colour of another image there, that differs by at least 0.15; {STROKES} of them a seed. Attributes are added "
-        f"to every image that lacks them and read by the {DESCRIPTION}, which knows nothing of the generator; the other "
-        "tags are compared with what it reads off the reconstruction, which the edit began from. For the photo rows to "
+        f"to every image that lacks them and read by the {tags.DESCRIPTION}, which knows nothing of the generator; the "
+        "other tags are compared with what it reads off the reconstruction, which the edit began from. For the photo rows to "
         "pass, every seed must.",
     )  # fmt: skip
     raise SystemExit(0 if passed else 1)
@@ -121,8 +121,8 @@ def attribute_values(app, model: Caller, trained, count: int, names, strength: f
     """The figures of these attributes, by name."""
     data = app.data(trained, "test")
     figures = attribute_figures(
-        model, data.examples[:count], data.tags, names, read_tags,
-        strength=strength, steps=steps, reader=DESCRIPTION, reference_name="held-out faces",
+        model, data.examples[:count], data.tags, names, tags.read_tags,
+        strength=strength, steps=steps, reader=tags.DESCRIPTION, reference_name="held-out faces",
     )  # fmt: skip
     return {figure.name: figure.value for figure in figures}
 
