@@ -44,8 +44,8 @@ def main() -> None:
         "descent and hybrid make the same number of steps. A stroke is a box of a quarter of the sides in the mean "
         f"colour of another image there, that differs by at least 0.15; {STROKES} of them a seed. Attributes are added "
         f"to every image that lacks them and read by the {tags.DESCRIPTION}, which knows nothing of the generator; the "
-        "other tags are compared with what it reads off the reconstruction, which the edit began from. For the photo rows to "
-        "pass, every seed must.",
+        "other tags are compared with what it reads off the reconstruction, which the edit began from. For the photo "
+        "rows to pass, every seed must.",
     )  # fmt: skip
     raise SystemExit(0 if passed else 1)
 
