@@ -72,7 +72,7 @@ class AttributeEditor(Inverter):
         return {**super().get_config(), "tags": list(self.tags)}
 
     def signatures(self) -> dict[str, Signature]:
-        """Those of an `Inverter`, whose `edit` is `paint` here, and of attributes:
+        """What an export answers: `project`, `reconstruct`, `encode`, `decode`, `generate`, `score` of an `Inverter`, and
 
         - `edit` (images, tags string [N], strengths float32 [N], steps): the images with so much more of an attribute;
           1 is the step from the mean without it to the mean with it, a negative number takes it away, and an unknown
@@ -100,4 +100,5 @@ class AttributeEditor(Inverter):
             return {kind: self.direction(tags, kind) for kind in KINDS}
 
         own = {"edit": editing_along("plain"), "edit_decorrelated": editing_along("decorrelated")}
-        return own | {"paint": common.pop("edit"), "directions": Signature(directions, names, first)} | common
+        rest = {name: common[name] for name in ("project", "reconstruct", "encode", "decode", "generate", "score")}
+        return own | {"directions": Signature(directions, names, first)} | rest

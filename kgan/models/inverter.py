@@ -81,7 +81,7 @@ class Inverter(AdversarialModel):
                 raise UsageError(f"{what} are of shape {have} but the generator's need {want}: build it for those.")
         inner = keras.Model(discriminator.input, discriminator.layers[-1].input)
         # In a function, so that Keras does not take it for a network of its own.
-        self.features = lambda images: tf.reshape(inner(images, training=False), [tf.shape(images)[0], -1])
+        self.features = lambda images: _flat(inner(images, training=False))
         self.build()
 
     @property
@@ -249,6 +249,11 @@ class Inverter(AdversarialModel):
             "starts": starts,
             "latents": latents,
         }
+
+
+def _flat(features: tf.Tensor) -> tf.Tensor:
+    """float32 [N, F] of features of any shape and precision."""
+    return tf.reshape(tf.cast(features, tf.float32), [tf.shape(features)[0], -1])
 
 
 def scalar(name: str, dtype=tf.float32) -> dict[str, tf.TensorSpec]:
