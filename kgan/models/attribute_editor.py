@@ -72,7 +72,8 @@ class AttributeEditor(Inverter):
         return {**super().get_config(), "tags": list(self.tags)}
 
     def signatures(self) -> dict[str, Signature]:
-        """What an export answers: an `Inverter`'s `project`, `reconstruct`, `encode`, `decode`, `generate`, `score`, and
+        """What an export answers: `project`, `reconstruct`, `encode`, `decode`, `generate`, `score` as an
+        `Inverter`, and
 
         - `edit` (images, tags string [N], strengths float32 [N], steps): the images with so much more of an attribute;
           1 is the step from the mean without it to the mean with it, a negative number takes it away, and an unknown
