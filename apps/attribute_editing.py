@@ -79,9 +79,13 @@ class AttributeEditing(photo_editing.PhotoEditing):
     def complete(self, options: Options) -> Options:
         """Note what the generator is, and which attributes the data has."""
         options = super().complete(options)
-        if options.tags is None:
-            options = dataclasses.replace(options, tags=attributes.of_data(self.data(options, "train")).names)
-        return options
+        names = attributes.of_data(self.data(options, "train")).names
+        if options.tags not in (None, names):
+            raise UsageError(
+                f"{options.data!r} has other tags than what this model was trained on ({', '.join(options.tags)}): begin "
+                "a training of its own with --generator."
+            )
+        return dataclasses.replace(options, tags=names)
 
     def model(self, options: Options, *parts: keras.Model, **given) -> AttributeEditor:
         """The model of these networks, for these attributes."""

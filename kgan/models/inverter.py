@@ -213,7 +213,7 @@ class Inverter(AdversarialModel):
             search = self.edit(
                 starts, lambda drawn: editing.constraint_error(drawn, colours, where), steps, proximity, realism
             )
-            return {**found(search), **self.changed(images, starts, search.latents)}
+            return {**self.changed(images, starts, search.latents), "trail": search.trail}
 
         def generate(seed, count):
             latents = tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0]))

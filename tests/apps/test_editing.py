@@ -52,7 +52,7 @@ def test_photos_are_projected_by_each_method(world, tmp_path, capsys):
 @pytest.mark.parametrize("paint", [["--brush", "{}/brush.png"], ["--colour", "white", "--box", "10", "10", "30", "30"]])
 def test_a_photo_is_edited_and_the_change_carried_back(paint, world, tmp_path, capsys):
     run(
-        "photo_editing", "edit", "--model", world / "photo_editing", "--image", world / "photo.png", "--steps", "4",
+        "photo_editing", "edit", "--model", world / "photo_editing", "--image", world / "photo.png", "--steps", "10",
         "--proximity", "0", "--realism", "0", "--carry", "--out", tmp_path, *(word.format(world) for word in paint),
     )  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"result.png", "before_after.png", "steps.gif"}
