@@ -82,8 +82,8 @@ class AttributeEditing(photo_editing.PhotoEditing):
         names = attributes.of_data(self.data(options, "train")).names
         if options.tags not in (None, names):
             raise UsageError(
-                f"{options.data!r} has other tags than what this model was trained on ({', '.join(options.tags)}): begin "
-                "a training of its own with --generator."
+                f"{options.data!r} has other tags than what the model was trained on ({', '.join(options.tags)}): "
+                "begin a training of its own with --generator."
             )
         return dataclasses.replace(options, tags=names)
 
