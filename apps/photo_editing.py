@@ -35,7 +35,7 @@ ENCODER = ("network", "width", "depth", "normalisation", "average_decay")  # wha
 class Options(TrainOptions):
     """Train the encoder of a trained generator, which itself stays as it is."""
 
-    generator: Path = Path("saved_models/faces")
+    generator: str = "saved_models/faces"
     """An exported GAN of image_generation, such as saved_models/digits; or an export of photo_editing, whose encoder is
     gone on with."""
     data: str | None = None
@@ -125,7 +125,7 @@ class PhotoEditing(App):
     def complete(self, options: Options) -> Options:
         """Note what the generator is."""
         if options.source is None:
-            card, path = exported.find(options.generator).card, str(options.generator)
+            card, path = exported.find(options.generator).card, options.generator
             if card.get("app") == PhotoEditing.name:
                 known = stored_options(PhotoEditing(), card, path)
                 kept = {name: getattr(known, name) for name in ENCODER}
@@ -135,7 +135,7 @@ class PhotoEditing(App):
                 source = {"path": path, "card": {key: card.get(key) for key in ("app", "options", "data")}}
                 options = dataclasses.replace(options, source=source)
             _gan_options(options)
-        elif options.source["path"] != str(options.generator):
+        elif options.source["path"] != options.generator:
             raise UsageError(
                 f"--generator {options.generator} is not the one that the encoder has learnt "
                 f"({options.source['path']}): leave it out, or train a new encoder."
