@@ -26,7 +26,7 @@ from kgan.serving import exported
 from kgan.serving.weights import load_networks
 from kgan.training.callbacks import write_gif
 
-MEASURED = 100  # held-out images at most: each is searched for hundreds of steps
+MEASURED = 100  # held-out images at most: each is searched for many steps
 FRAMES = 40  # of an animation at most
 ENCODER = ("network", "width", "depth", "normalisation", "average_decay")  # what its weights depend on
 
@@ -58,7 +58,7 @@ class Options(TrainOptions):
     """Adam's, falling to zero along a cosine."""
     average_decay: float = 0.999
     """Decay of the encoder's moving average, which is what answers; 0 for none."""
-    steps: int = 100
+    steps: int = 60
     """Steps of each search in pictures and figures."""
     proximity: float = 0.005
     """In pictures and figures: weight of the squared distance that an edit goes from the image's code."""
@@ -74,7 +74,7 @@ class Searched:
 
     model: Path
     """An exported model, such as saved_models/my_photo_editing."""
-    steps: int = 100
+    steps: int = 60
     """Steps of each search."""
 
 
