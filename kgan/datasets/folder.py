@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from kgan.datasets import tags
 from kgan.datasets.data import Data
 from kgan.datasets.images import check_memory, fit
 from kgan.errors import UsageError
@@ -31,7 +32,8 @@ def load(
 
     A file is for testing when a hash of its path within the folder says so, one in ten: files that are added move no
     others. The order is the hash's too, so that `count` takes a fair sample. When there are at least two sub-folders
-    and every picture is in one, the names of the sub-folders are the labels.
+    and every picture is in one, the names of the sub-folders are the labels. A tags.txt says what each shows (see
+    `kgan.datasets.tags`).
 
     Args:
         strict: refuse a file that cannot be read, instead of naming and skipping it.
@@ -90,6 +92,7 @@ def load(
         name=f"folder:{path}",
         split=split,
         examples=examples[: len(used)],
+        tags=tags.read(root, used, strict),
         labels=labels,
         label_names=names,
         captions=None if captions is None else [captions[name] for name in used],

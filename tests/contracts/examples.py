@@ -14,12 +14,14 @@ import tensorflow as tf
 
 from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
+from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
+from kgan.models.inverter import Inverter
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
@@ -149,6 +151,16 @@ def discriminator_alone(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
+    """Images of a convolutional generator, judged by a dense discriminator: neither moves, whatever state it has."""
+    shape, latent_dim = (8, 8, 1), 4
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
+    encoder = images.dcgan_discriminator(shape, width=4, normalisation="batch", dropout=0.2, outputs=latent_dim, seed=3)
+    model = kind(generator, discriminator, encoder, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -165,4 +177,6 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,
     TextToImageGAN: text_to_image,
+    Inverter: inverter,
+    AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }
