@@ -36,7 +36,9 @@ def softplus(x):
 
 
 def scores(model, pictures, ids):
-    return model.discriminator([tf.convert_to_tensor(pictures), tf.convert_to_tensor(ids)], training=False).numpy()[:, 0]
+    return model.discriminator([tf.convert_to_tensor(pictures), tf.convert_to_tensor(ids)], training=False).numpy()[
+        :, 0
+    ]
 
 
 # The networks.
@@ -96,7 +98,9 @@ def test_the_same_seed_gives_the_same_networks():
 def test_the_discriminators_loss_by_hand(matching):
     """Reed 2016: log s_r + (log(1 - s_w) + log(1 - s_f)) / 2; the second caption's wrong one happens to be right."""
     model, real, fake = game("minimax", matching=matching), images(4), images(4, 1)
-    loss, reported = model.discriminator_loss((tf.constant(real), tf.constant(IDS)), tf.constant(fake), SEED, training=False)
+    loss, reported = model.discriminator_loss(
+        (tf.constant(real), tf.constant(IDS)), tf.constant(fake), SEED, training=False
+    )
     right, false = scores(model, real, IDS[:, None]), scores(model, fake, IDS[:, None])
     wrong = scores(model, real, IDS[[3, 0, 1, 2], None])[[0, 2, 3]]
     expected = softplus(-right).mean() + (1 - matching) * softplus(false).mean() + matching * softplus(wrong).mean()
@@ -107,7 +111,9 @@ def test_the_discriminators_loss_by_hand(matching):
 def test_a_batch_of_one_caption_has_no_wrong_ones():
     model, real, ids = game(matching=0.5), images(4), IDS[[0, 0, 0, 0]]
     with tf.GradientTape() as tape:
-        loss, reported = model.discriminator_loss((tf.constant(real), tf.constant(ids)), tf.constant(images(4, 1)), SEED, training=True)
+        loss, reported = model.discriminator_loss(
+            (tf.constant(real), tf.constant(ids)), tf.constant(images(4, 1)), SEED, training=True
+        )
     gradients = tape.gradient(loss, [v.value for v in model.discriminator.trainable_variables])
     assert float(reported["mismatch_loss"]) == 0
     assert all(np.isfinite(tf.convert_to_tensor(gradient)).all() for gradient in gradients)
@@ -129,7 +135,10 @@ def test_each_caption_is_drawn_from_its_own_words():
     drawn = model.propose((tf.constant(images(4)), tf.constant(IDS)), SEED, training=True).numpy()
     latents = tf.random.stateless_normal([4, LATENT], draw(SEED, 0))
     np.testing.assert_allclose(drawn, model.generator([latents, tf.constant(IDS[:, None])], training=True), atol=1e-6)
-    assert np.abs(model([latents, tf.constant(IDS)]).numpy() - model([latents, tf.constant(IDS[::-1])]).numpy()).max() > 1e-3
+    assert (
+        np.abs(model([latents, tf.constant(IDS)]).numpy() - model([latents, tf.constant(IDS[::-1])]).numpy()).max()
+        > 1e-3
+    )
 
 
 @pytest.mark.parametrize(
