@@ -26,6 +26,9 @@ def world(tmp_path_factory):
     digits = datasets.load("digits", "test").examples
     Image.fromarray(digits[0, ..., 0]).resize((56, 56)).save(folder / "photo.png")
     Image.fromarray(digits[1, ..., 0]).save(folder / "other.png")
+    (folder / "plain").mkdir()
+    for index in range(20):
+        Image.fromarray(digits[index, ..., 0]).save(folder / "plain" / f"{index}.png")
     sheet = np.zeros([56, 56, 4], np.uint8)
     sheet[10:30, 10:30] = (255, 255, 255, 255)
     Image.fromarray(sheet).save(folder / "brush.png")
@@ -106,7 +109,7 @@ REFUSED = {
         "unknown tag 'class=33': did you mean 'class=3'",
     ),
     "data without tags": (
-        ATTRIBUTE, ["train", "--generator", "saved_models/digits", "--data", "folder:{}"], "have no tags",
+        ATTRIBUTE, ["train", "--generator", "saved_models/digits", "--data", "folder:{}/plain"], "have no tags",
     ),
 }  # fmt: skip
 
