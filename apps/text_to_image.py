@@ -35,7 +35,15 @@ class Options(GANOptions, TrainOptions):
     data: str = "faces"
     """faces; tags:PATH, a folder of 0.jpg, 1.jpg ... and a tags.csv; or captions:PATH, where each image has a text file
     of the same name, a caption a line."""
-    updates: int = 10_000
+    objective: str = "r1gan"
+    """A recipe or any single objective, as for images; a plain dcgan wins too soon from drawings to go on learning."""
+    width: int = 16
+    """Channels at half the image's size, doubled at every halving."""
+    generator_learning_rate: float | None = 5e-4
+    """Of the generator."""
+    discriminator_learning_rate: float | None = 5e-4
+    """Of the discriminator."""
+    updates: int = 2_500
     """Updates of the generator, including those of the run that is resumed."""
     size: int = 64
     """Side of the images in pixels."""
