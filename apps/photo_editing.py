@@ -11,7 +11,6 @@ import numpy as np
 import tyro
 from PIL import Image
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps import image_generation
 from kgan import brush, datasets, networks, pictures
 from kgan.app import App, Caller, TrainOptions, main, open_model, save_picture, stored_options

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from kgan import app as verbs
 from kgan import datasets, pictures
 from kgan.app import App, Caller, SampleOptions, TrainOptions, main

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.discriminator_generation import DiscriminatorGeneration, Options
 from benchmarks.results import Row, arguments, record
 from kgan.app import Live, save_picture

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from benchmarks.results import Row, record
 from kgan import datasets
 from kgan.metrics.tags import TAGS, WEIGHTS, face_classifier

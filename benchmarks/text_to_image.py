@@ -8,7 +8,6 @@ Reed et al. 2016. A model that is not given is trained here, as `python -m apps.
 import argparse
 from pathlib import Path
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.text_to_image import TextToImage, colour_figures, matching_figure
 from benchmarks.results import Row, record
 from kgan.app import main as run

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kgan import objectives, penalties, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.networks.blocks import has_batch_normalisation
 from kgan.serving.export import Signature, generate_signature
 
@@ -84,15 +84,9 @@ class LatentGame(AdversarialModel):
         """The options of the game and its networks."""
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "generator": described(self.generator),
+            "discriminator": described(self.discriminator),
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "LatentGame":
-        """Build the game that `get_config` described, with fresh weights."""
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """What an export of this model answers: `generate`, `decode` and `score`.
@@ -233,15 +227,6 @@ class GAN(LatentGame):
             "instance_noise_updates": self.instance_noise_updates,
             "label_flip": self.label_flip,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "GAN":
-        """Build the game that `get_config` described, with fresh weights."""
-        rules = {
-            "objective": rebuilt(objectives, config["objective"]),
-            "penalty": rebuilt(penalties, config["penalty"]),
-        }
-        return super().from_config({**config, **rules})
 
 
 def first_input_shape(network: keras.Model) -> tuple[int | None, ...]:

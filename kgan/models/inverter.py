@@ -10,7 +10,7 @@ import tensorflow as tf
 from kgan import editing
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, draw
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.models.gan import mean_score, samples_of, score_signature
 from kgan.serving.export import Signature, generate_signature
 
@@ -164,17 +164,11 @@ class Inverter(AdversarialModel):
         """Everything `from_config` needs."""
         return {
             **super().get_config(),
-            **{part: keras.saving.serialize_keras_object(getattr(self, part)) for part in PARTS},
+            **{part: described(getattr(self, part)) for part in PARTS},
             "latent_weight": self.latent_weight,
             "feature_weight": self.feature_weight,
             "rate": self.rate,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "Inverter":
-        """Build what `get_config` described, with fresh weights."""
-        parts = {part: keras.saving.deserialize_keras_object(config[part]) for part in PARTS}
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """What an export of this model answers; images are uint8 [N, H, W, C], codes float32 [N, latent_dim].
