@@ -267,9 +267,8 @@ def _batches(options, model, data, strategy, first):
 
     def of_this_worker(context):
         shard = (context.input_pipeline_id, context.num_input_pipelines)
-        here = replicas // context.num_input_pipelines
         slices = data.batches(size, first=first, steps=steps, seed=options.seed, shard=shard)
-        return slices.map(lambda x: tf.reshape(x, [here, -1, *x.shape[1:]])).unbatch()
+        return slices.rebatch(size // replicas, drop_remainder=True)
 
     return strategy.distribute_datasets_from_function(of_this_worker)
 
