@@ -36,10 +36,10 @@ POINTS = {
 
 @dataclass(kw_only=True)
 class Options(TrainOptions):
-    """Train on a source with labels and a target without: digits to coloured digits, moons to turned moons, or yours."""
+    """Train on a source with labels and a target without: digits and coloured digits, two moons, or your own."""
 
     data: str = "digits"
-    """The source: digits, mnist, moons, or any labelled set of images, such as folder:PATH with a sub-folder a class."""
+    """The source: digits, mnist, moons, or any labelled images, such as folder:PATH with one sub-folder a class."""
     target: str | None = None
     """The target; left out, coloured-digits for digits, coloured-mnist for mnist, turned moons for moons."""
     method: Literal["reversal", "alternating", "none", "target"] = "reversal"

@@ -14,7 +14,7 @@ __all__ = ["Data", "NAMES", "from_uint8", "load", "to_uint8", "toy_modes"]
 # What `load` knows, and what each is.
 NAMES: dict[str, str] = {
     "digits": "9,000 handwritten digits, 28 x 28, that ship with kgan",
-    "coloured-digits": "those digits blended with patches of photographs that ship too, 28 x 28, colour: a small MNIST-M",
+    "coloured-digits": "those digits over patches of photographs, 28 x 28, colour: a small MNIST-M",
     "faces": "cartoon faces with tags and captions, drawn here, any number and size",
     "mnist": "60,000 handwritten digits, 28 x 28 (download)",
     "coloured-mnist": "the same of mnist (download)",
@@ -40,9 +40,9 @@ def load(
     """Load a data set by name: one of `NAMES`, where PATH in "folder:PATH" stands for a folder of yours.
 
     Args:
-        name: digits, coloured-digits, faces, mnist, coloured-mnist, fashion_mnist, cifar10, folder:PATH, or a toy: ring, grid, four, moons, spiral,
-            swiss-roll, checkerboard; or sentences, for which `texts.load` has more options: quatrains, quatrains-5,
-            chitchat, lines:PATH.
+        name: digits, coloured-digits, faces, mnist, coloured-mnist, fashion_mnist, cifar10, folder:PATH, or a toy:
+            ring, grid, four, moons, spiral, swiss-roll, checkerboard; or sentences, for which `texts.load` has more
+            options: quatrains, quatrains-5, chitchat, lines:PATH.
         split: "train" or "test"; for a folder also "all".
         size: of the images, a number of pixels or (height, width): they are scaled and cropped, never distorted.
         channels: of the images: 1 grey, 3 RGB, 4 RGBA.

@@ -137,7 +137,7 @@ def photographs(split: str) -> list[np.ndarray]:
 
 
 def patches(photos: list[np.ndarray], count: int, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
-    """Cut `count` patches of `size` out of photographs [H, W, 3], each from anywhere in any: uint8 [count, *size, 3]."""
+    """Cut `count` patches of `size` out of photographs [H, W, 3], each from anywhere in any: uint8 [count, h, w, 3]."""
     chosen, places = random.integers(len(photos), size=count), random.random((count, 2))
     cut = np.empty((count, *size, 3), np.uint8)
     for index, photo in enumerate(photos):

@@ -144,7 +144,7 @@ class DomainAdversarial(AdversarialModel):
         label_loss, strength = tf.reduce_mean(losses), self.strength_now()
         discriminator = self._network("discriminator", training)
         source, target = (discriminator(features, training=training) for features in proposal)
-        # To the target's features the source is what is real; to the source's, with the scores' sign turned, the target.
+        # Either domain's features are to pass for the other's; with the score's sign turned the source is the fake.
         confusion = self.objective.generator_loss(target) + self.objective.generator_loss(-source)
         right = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)
         report = {"label_loss": label_loss, "accuracy": tf.reduce_mean(right), "strength": strength}

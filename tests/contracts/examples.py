@@ -6,7 +6,7 @@ and enter it in EXAMPLES.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,27 +17,33 @@ from kgan.models.adversarial import AdversarialModel
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
+from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.networks import blocks, images, mlp, sequences
+from kgan.networks.features import feature_extractor
 
 BATCH = 8  # samples of one critic step
 
 
 class Example(NamedTuple):
-    """A built model, not compiled; batch number k of n samples, a pure function of both; n inputs of `call`."""
+    """A built model, not compiled; batch number k of n samples, a pure function of both; n inputs of `call`.
+
+    A batch is an array or a nest of arrays, as the model takes it.
+    """
 
     model: AdversarialModel
-    batch: Callable[[int, int], np.ndarray]
+    batch: Callable[[int, int], Any]
     inputs: Callable[[int], np.ndarray]
 
     def batches(self, first: int, steps: int) -> tf.data.Dataset:
         """Batches number `first` to `first + steps - 1`, as `Data.batches` would give them."""
         size = BATCH * self.model.critic_steps
-        return tf.data.Dataset.from_tensor_slices(np.stack([self.batch(k, size) for k in range(first, first + steps)]))
+        batches = [self.batch(k, size) for k in range(first, first + steps)]
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(lambda *each: np.stack(each), *batches))
 
 
 def gan(**options) -> Example:
@@ -80,6 +86,22 @@ def divergence_estimator(**options) -> Example:
     discriminator = mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2)
     model = DivergenceEstimator(discriminator, "minimax", "r1", **options)
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
+
+
+def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
+    """Images of three classes and images of none, with batch normalisation, dropout, a penalty and a schedule."""
+    shape = (8, 8, 1)
+    extractor = feature_extractor(shape, 6, width=4, normalisation="batch", dropout=0.2, activation="elu", seed=1)
+    predictor, discriminator = (mlp.mlp_discriminator((6,), widths=(5,), outputs=n, seed=2 + n) for n in (3, 1))
+    model = kind(
+        extractor, predictor, discriminator, "non-saturating", "gradient-penalty", schedule_updates=4, **options
+    )
+
+    def batch(k: int, n: int):
+        labels = np.random.default_rng(k + 1).integers(0, 3, n)
+        return (_uniform(k, n, *shape), labels), _uniform(1_000 + k, n, *shape)
+
+    return Example(model, batch, lambda n: _uniform(-1, n, *shape))
 
 
 def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
@@ -139,6 +161,8 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
+    DomainAdversarial: partial(domain_adversarial, DomainAdversarial),
+    GradientReversal: partial(domain_adversarial, GradientReversal),
     SentenceGAN: sentence_gan,
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,

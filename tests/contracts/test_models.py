@@ -287,7 +287,7 @@ def update(request):
     batch = example.batch(0, 2 * BATCH)
     tf.config.run_functions_eagerly(True)  # what is recorded is to be numbers
     try:
-        report = model.play(tf.constant(batch))
+        report = model.play(tf.nest.map_structure(tf.constant, batch))
     finally:
         tf.config.run_functions_eagerly(False)
     return request.param, model, batch, calls, report
@@ -298,7 +298,7 @@ def test_each_critic_step_sees_fresh_data_and_other_random_numbers(update):
     for judge in model.judges:
         slices = [tf.nest.flatten(seen)[0].numpy() for player, seen, _ in calls if player == judge]
         assert len(slices) == 2
-        np.testing.assert_array_equal(np.concatenate(slices), batch)
+        np.testing.assert_array_equal(np.concatenate(slices), tf.nest.flatten(batch)[0])
         seeds = [tuple(seed.numpy()) for player, _, seed in calls if player == judge]
         assert seeds[0] != seeds[1]
     for proposer in model.proposers:
@@ -346,7 +346,7 @@ def test_only_its_own_optimiser_moves_a_player(kind):
         model = example.model
         for player in model.players:
             model.optimizer_of(player).learning_rate = 0.1 if player == moving else 0.0
-        model.play(tf.constant(example.batch(0, 2 * BATCH)))
+        model.play(tf.nest.map_structure(tf.constant, example.batch(0, 2 * BATCH)))
         return {player: [np.array(variable) for variable in model.variables_of(player)] for player in model.players}
 
     rest = after_an_update(None)  # not the initial weights: spectral normalisation rescales them in place
