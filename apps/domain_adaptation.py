@@ -178,14 +178,13 @@ class DomainAdaptation(App):
     ) -> list[Figure]:
         """How many labels are right in either domain, and how often the domain classifier still is."""
         found, right = [], []
-        for domain, sign in ((data.source, 1), (data.target, -1)):
+        for which, domain, sign in (("source", data.source, 1), ("target", data.target, -1)):
             examples = domain.examples[:count]
-            if domain.labels is not None:
-                share = float((_ask(model, "classify", examples)["labels"] == domain.labels[:count]).mean())
-                which = "source" if sign > 0 else "target"
+            share = accuracy(model, domain, count)
+            if share is not None:
                 found.append(Figure(f"{which} accuracy", share, f"share; {len(examples):,} held-out {domain.name}"))
             right.append(float((sign * _ask(model, "score", examples)["scores"] > 0).mean()))
-        how = f"share, chance is 0.5; {min(count, len(data.target.examples)):,} held-out {data.name}"
+        how = f"share, chance is 0.5; held-out {data.name}"
         return [*found, Figure("domain classifier's accuracy", sum(right) / 2, how)]
 
     def verbs(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
@@ -196,21 +195,33 @@ class DomainAdaptation(App):
         """Write the picture of two models side by side."""
         if options.count < 20:
             raise UsageError(f"--count is {options.count}: give at least 20 examples to lay out.")
-        maps, sheets = {}, []
+        models, shown = {}, None
         for path in (options.before, options.after):
             model, trained = open_model(self, path)
-            shown = self._held_out(trained)
-            if shown.source.examples.dtype != np.uint8:
-                sheets.append(_boundary(model, shown, trained.method))
-                continue
-            points, domain, _ = _map(model, shown, options.count, options.seed)
-            accuracy = [f for f in self.figures(model, trained, shown, 10_000) if f.name == "target accuracy"]
-            read = f"target accuracy {accuracy[0].value:.1%}; " if accuracy else ""
-            maps[f"{path.name}: {read}{_mixed(points, domain)}"] = points
-        if maps:
-            sheets = [code_pictures.classes(maps, domain, [shown.source.name, shown.target.name])]
-        save_picture(pictures.beside(*sheets), options.out)
+            shown = shown or self._held_out(trained)
+            models[path.name] = model
+        save_picture(side_by_side(models, shown, options.count, options.seed), options.out)
         print(f"wrote {options.out}")
+
+
+def side_by_side(models: dict[str, Caller], shown: Domains, count: int = 500, seed: int = 0) -> np.ndarray:
+    """Models by name, each as a t-SNE of its features of both domains, or of points by its decision boundary."""
+    if shown.source.examples.dtype != np.uint8:
+        return np.concatenate([_boundary(model, shown, name) for name, model in models.items()])
+    maps = {}
+    for name, model in models.items():
+        points, domain, _ = _map(model, shown, count, seed)
+        read = accuracy(model, shown.target)
+        known = "" if read is None else f"target accuracy {read:.1%}; "
+        maps[f"{name}: {known}{_mixed(points, domain)}"] = points
+    return code_pictures.classes(maps, domain, [shown.source.name, shown.target.name])
+
+
+def accuracy(model: Caller, data: Data, count: int | None = None) -> float | None:
+    """The share of (the first `count`) examples whose label is read right; None where nobody knows the labels."""
+    if data.labels is None:
+        return None
+    return float((_ask(model, "classify", data.examples[:count])["labels"] == data.labels[:count]).mean())
 
 
 def _load(options: Options, split: str) -> Domains:
@@ -297,8 +308,7 @@ def _boundary(model: Caller, shown: Domains, title: str) -> np.ndarray:
         axes.contourf(*plane, surface, levels=np.linspace(0, 1, 11), cmap="coolwarm", alpha=0.4)
         axes.contour(*plane, surface, levels=[0.5], colors="black")
         axes.scatter(*data.examples.T, c=data.labels, cmap="coolwarm", s=12, edgecolors="white", linewidths=0.3)
-        right_ones = (_ask(model, "classify", data.examples)["labels"] == data.labels).mean()
-        axes.set(title=f"{title}; {data.name}: {right_ones:.1%} right", xticks=[], yticks=[], aspect="equal")
+        axes.set(title=f"{title}; {data.name}: {accuracy(model, data):.1%} right", xticks=[], yticks=[], aspect="equal")
     return pictures.from_figure(canvas)
 
 

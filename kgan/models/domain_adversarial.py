@@ -139,6 +139,7 @@ class DomainAdversarial(AdversarialModel):
     def classifier_loss(self, batch, proposal: Features, seed: tf.Tensor, training: bool):
         """How badly the source's labels are predicted, and how well the domains can be told apart."""
         (_, labels), _ = batch
+        labels = tf.cast(labels, tf.int64)
         logits = self._network("label_predictor", training)(proposal.source, training=training)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
         label_loss, strength = tf.reduce_mean(losses), self.strength_now()

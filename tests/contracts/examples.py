@@ -91,8 +91,10 @@ def divergence_estimator(**options) -> Example:
 def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
     """Images of three classes and images of none, with batch normalisation, dropout, a penalty and a schedule."""
     shape = (8, 8, 1)
-    extractor = feature_extractor(shape, 6, width=4, normalisation="batch", dropout=0.2, activation="elu", seed=1)
-    predictor, discriminator = (mlp.mlp_discriminator((6,), widths=(5,), outputs=n, seed=2 + n) for n in (3, 1))
+    extractor = feature_extractor(shape, 6, width=4, normalisation="batch", activation="elu", seed=1)
+    predictor, discriminator = (
+        mlp.mlp_discriminator((6,), widths=(5,), dropout=0.2, outputs=n, seed=2 + n) for n in (3, 1)
+    )
     model = kind(
         extractor, predictor, discriminator, "non-saturating", "gradient-penalty", schedule_updates=4, **options
     )

@@ -24,8 +24,8 @@ def test_blending_is_the_difference():
 def test_patches_are_cut_from_anywhere_in_the_photographs():
     rows, columns = np.meshgrid(np.arange(9), np.arange(7), indexing="ij")
     photos = [np.stack([rows + 20 * k, columns, np.full((9, 7), k)], -1).astype(np.uint8) for k in range(2)]
-    cut = domains.patches(photos, 400, (3, 2), np.random.default_rng(0))
-    assert cut.shape == (400, 3, 2, 3)
+    cut = domains.patches(photos, 1_500, (3, 2), np.random.default_rng(0))
+    assert cut.shape == (1_500, 3, 2, 3)
     for patch in cut:
         k = patch[0, 0, 2]
         top, left = patch[0, 0, 0] - 20 * k, patch[0, 0, 1]
