@@ -7,7 +7,13 @@ from kgan.networks import blocks
 
 
 def feature_extractor(
-    shape: tuple[int, ...], features: int = 128, *, network: str = "dcgan", activation: str = "relu", **options
+    shape: tuple[int, ...],
+    features: int = 128,
+    *,
+    network: str = "dcgan",
+    normalisation: str = "none",
+    activation: str = "relu",
+    **options,
 ) -> keras.Model:
     """Build a network that gives `features` numbers for a sample, with an activation, so that any head fits on it.
 
@@ -15,8 +21,9 @@ def feature_extractor(
         shape: of one sample, as the network's discriminator takes it.
         features: how many, at least 1.
         network: a name in ``networks.NETWORKS``.
+        normalisation: before each activation, the last too, which keeps features within bounds: batch, layer or none.
         activation: of every layer, the last too; a name in ``blocks.ACTIVATIONS``.
-        options: further ones of that network's discriminator: width, normalisation, dropout, seed …
+        options: further ones of that network's discriminator: width, dropout, seed …
 
     Returns:
         samples [N, *shape] -> float32 features [N, features].
@@ -24,5 +31,7 @@ def feature_extractor(
     Raises:
         UsageError: for a shape, size or name that cannot be built.
     """
-    body = networks.get(network).discriminator(shape, outputs=features, activation=activation, **options)
-    return keras.Model(body.input, blocks.activate(body.output, activation), name="feature_extractor")
+    alike = {"normalisation": normalisation, "activation": activation}
+    body = networks.get(network).discriminator(shape, outputs=features, **alike, **options)
+    given = blocks.activate(blocks.normalise(body.output, normalisation), activation)
+    return keras.Model(body.input, given, name="feature_extractor")
