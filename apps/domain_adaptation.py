@@ -24,14 +24,16 @@ from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.networks.features import feature_extractor
 
 IMAGES = {
-    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "strength": 1.0, "learning_rate": 1e-3,
-    "optimizer": "adam", "learning_rate_decay": "cosine",
+    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.1,
+    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 3e-3,
 }  # fmt: skip
 POINTS = {
-    "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "strength": 6.0, "learning_rate": 1e-2,
-    "optimizer": "adam", "learning_rate_decay": "cosine",
+    "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "normalisation": "none", "strength": 6.0,
+    "optimizer": "adam", "learning_rate": 3e-2, "discriminator_learning_rate": 3e-2,
 }  # fmt: skip
-"""What stands in for options that are left out: the paper's networks, with an optimiser that needs less patience."""
+"""What stands in for options that are left out. A domain classifier that cannot keep up with the features, because it
+is slow or they grow without bound, is outwitted instead of confused: hence its rate, the normalisation and the strength
+of images."""
 
 
 @dataclass(kw_only=True)
@@ -46,7 +48,7 @@ class Options(TrainOptions):
     """reversal (all networks at once, features against the domain classifier's gradient), alternating (the domain
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
-    """Weight of the features' wish to confuse the domain classifier (lambda); left out, 1 for images, 6 for points."""
+    """Weight of the features' wish to confuse the domain classifier (lambda); left out, 0.1 for images, 6 for points."""
     schedule: Literal["rising", "constant"] = "rising"
     """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
     gamma: float = 10.0
@@ -61,22 +63,22 @@ class Options(TrainOptions):
     """Of the features: dcgan (convolutional), residual or mlp; left out, dcgan for images and mlp for points."""
     features: int | None = None
     """How many features; left out, 128 of images and 15 of points."""
-    width: int = 32
-    """Channels at half the image's size, doubled at every halving; an mlp has 16 times as many units."""
+    width: int = 16
+    """Channels at half the image's size, doubled at every halving; an mlp has 32 times as many units."""
     hidden: int | None = None
     """Units of the label predictor's and the domain classifier's hidden layer, 0 for none; left out, 100 for images."""
     activation: str | None = None
     """Of all layers; left out, relu for images and sigmoid for points."""
-    normalisation: Literal["batch", "layer", "none"] = "none"
-    """Of the features' layers."""
+    normalisation: Literal["batch", "layer", "none"] | None = None
+    """Of the features' layers; left out, layer for images and none for points. A batch mixes the domains."""
     dropout: float = 0.0
     """Share of the features' units that are dropped."""
     optimizer: Literal["adam", "momentum", "sgd"] | None = None
     """Of all networks; left out, adam."""
     learning_rate: float | None = None
-    """Of all networks; left out, 0.001 for images and 0.01 for points."""
+    """Of features and labels; left out, 0.001 for images and 0.03 for points."""
     discriminator_learning_rate: float | None = None
-    """The domain classifier's own; left out, the same."""
+    """Of the domain classifier; left out, 0.003 for images and 0.03 for points."""
     learning_rate_decay: Literal["none", "cosine"] = "cosine"
     """Let the learning rates fall to zero over the run."""
     average_decay: float = 0.99
@@ -96,8 +98,6 @@ class Options(TrainOptions):
         """
         usual = POINTS if self.data == "moons" else IMAGES
         full = dataclasses.replace(self, **{name: v for name, v in usual.items() if getattr(self, name) is None})
-        if full.discriminator_learning_rate is None:
-            full = dataclasses.replace(full, discriminator_learning_rate=full.learning_rate)
         for name in ("features", "width", "critic_steps"):
             if getattr(full, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} is {getattr(full, name)}: give at least 1.")
@@ -241,7 +241,7 @@ def _load(options: Options, split: str) -> Domains:
 def build(options: Options, shape: tuple[int, ...], classes: int) -> DomainAdversarial:
     """The compiled model that the options describe, for examples of this shape."""
     full = options.resolved()
-    size = {"widths": () if len(shape) == 1 else (16 * full.width,)} if full.network == "mlp" else {"width": full.width}
+    size = {"widths": () if len(shape) == 1 else (32 * full.width,)} if full.network == "mlp" else {"width": full.width}
     extractor = feature_extractor(
         shape, full.features, network=full.network, activation=full.activation, normalisation=full.normalisation,
         dropout=full.dropout, seed=full.seed, **size,
