@@ -48,7 +48,7 @@ class Options(TrainOptions):
     """reversal (all networks at once, features against the domain classifier's gradient), alternating (the domain
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
-    """Weight of the features' wish to confuse the domain classifier (lambda); left out, 0.1 for images, 6 for points."""
+    """Weight of the wish to confuse the domain classifier (lambda); left out, 0.1 for images, 6 for points."""
     schedule: Literal["rising", "constant"] = "rising"
     """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
     gamma: float = 10.0
