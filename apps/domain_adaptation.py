@@ -24,8 +24,8 @@ from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.networks.features import feature_extractor
 
 IMAGES = {
-    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.1,
-    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 3e-3,
+    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.3,
+    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
 }  # fmt: skip
 POINTS = {
     "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "normalisation": "none", "strength": 6.0,
@@ -48,7 +48,7 @@ class Options(TrainOptions):
     """reversal (all networks at once, features against the domain classifier's gradient), alternating (the domain
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
-    """Weight of the wish to confuse the domain classifier (lambda); left out, 0.1 for images, 6 for points."""
+    """Weight of the wish to confuse the domain classifier (lambda); left out, 0.3 for images, 6 for points."""
     schedule: Literal["rising", "constant"] = "rising"
     """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
     gamma: float = 10.0
@@ -78,7 +78,7 @@ class Options(TrainOptions):
     learning_rate: float | None = None
     """Of features and labels; left out, 0.001 for images and 0.03 for points."""
     discriminator_learning_rate: float | None = None
-    """Of the domain classifier; left out, 0.003 for images and 0.03 for points."""
+    """Of the domain classifier; left out, 0.006 for images and 0.03 for points."""
     learning_rate_decay: Literal["none", "cosine"] = "cosine"
     """Let the learning rates fall to zero over the run."""
     average_decay: float = 0.99
