@@ -42,8 +42,10 @@ def interpolations(model, first: np.ndarray, second: np.ndarray, steps: int = 10
 def classes(maps: dict[str, np.ndarray], labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Points in the plane coloured by class, one map beside the other, each under its title."""
     canvas = Canvas(figsize=(5 * len(maps), 5), dpi=100, layout="constrained")
+    shades = 10 if len(names) <= 10 else 20
     for axes, (title, points) in zip(canvas.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
-        drawn = axes.scatter(*points.T, c=labels, cmap="tab10" if len(names) <= 10 else "tab20", s=8, linewidths=0)
+        colours = {"cmap": f"tab{shades}", "vmin": -0.5, "vmax": shades - 0.5}
+        drawn = axes.scatter(*points.T, c=labels, s=8, linewidths=0, **colours)
         axes.set(title=title, xticks=[], yticks=[])
     handles, _ = drawn.legend_elements(num=range(len(names)))
     canvas.legend(handles, names, loc="outside right center", markerscale=0.8, frameon=False)
