@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-import kgan  # noqa: F401  (before TensorFlow)
 from kgan import code_pictures, datasets, networks, pictures
 from kgan.app import App, Caller, TrainOptions, main, open_model, save_picture
 from kgan.datasets import domains

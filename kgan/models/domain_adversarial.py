@@ -10,7 +10,7 @@ import tensorflow as tf
 from kgan import objectives, penalties
 from kgan.datasets.images import from_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.serving.export import Signature
 
 OBJECTIVES = (objectives.Minimax, objectives.Wasserstein, objectives.Hinge)
@@ -161,24 +161,11 @@ class DomainAdversarial(AdversarialModel):
         networks = ("feature_extractor", "label_predictor", "discriminator")
         return {
             **super().get_config(),
-            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in networks},
-            "objective": described(self.objective),
-            "penalty": described(self.penalty),
+            **{name: described(getattr(self, name)) for name in (*networks, "objective", "penalty")},
             "strength": self.strength,
             "gamma": self.gamma,
             "schedule_updates": self.schedule_updates,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "DomainAdversarial":
-        """Build what `get_config` described, with fresh weights."""
-        networks = ("feature_extractor", "label_predictor", "discriminator")
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in networks}
-        parts |= {
-            "objective": rebuilt(objectives, config["objective"]),
-            "penalty": rebuilt(penalties, config["penalty"]),
-        }
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """`classify` (probabilities and labels), `features`, and `score` (the domain's raw score, high for the source).

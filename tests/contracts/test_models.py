@@ -136,7 +136,8 @@ def test_predict_is_call_in_inference_mode_on_the_moving_average(trained):
     model, inputs = trained.model, trained.example.inputs(BATCH)
     before = arrays(model)
     predicted = model.predict(inputs, verbose=0)
-    one_by_one = np.concatenate([model(inputs[k : k + 1]).numpy() for k in range(BATCH)])
+    each = [tf.nest.map_structure(lambda x, k=k: x[k : k + 1], inputs) for k in range(BATCH)]
+    one_by_one = np.concatenate([model(one).numpy() for one in each])
     np.testing.assert_allclose(predicted, one_by_one, rtol=1e-4, atol=1e-6)  # nothing depends on the rest of the batch
     np.testing.assert_allclose(model(inputs, training=True), predicted, rtol=1e-5, atol=1e-6)
     assert np.ptp(predicted, axis=0).max() > 0
