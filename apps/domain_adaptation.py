@@ -24,11 +24,13 @@ from kgan.networks.features import feature_extractor
 
 IMAGES = {
     "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.3,
-    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
+    "schedule": "rising", "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
+    "learning_rate_decay": "cosine", "average_decay": 0.99,
 }  # fmt: skip
 POINTS = {
     "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "normalisation": "none", "strength": 6.0,
-    "optimizer": "adam", "learning_rate": 3e-2, "discriminator_learning_rate": 3e-2,
+    "schedule": "constant", "optimizer": "adam", "learning_rate": 3e-2, "discriminator_learning_rate": 3e-2,
+    "learning_rate_decay": "none", "average_decay": 0.999,
 }  # fmt: skip
 """What stands in for options that are left out. A domain classifier that cannot keep up with the features, because it
 is slow or they grow without bound, is outwitted instead of confused: hence its rate, the normalisation and the strength
@@ -48,8 +50,9 @@ class Options(TrainOptions):
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
     """Weight of the wish to confuse the domain classifier (lambda); left out, 0.3 for images, 6 for points."""
-    schedule: Literal["rising", "constant"] = "rising"
-    """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
+    schedule: Literal["rising", "constant"] | None = None
+    """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run;
+    left out, rising for images and constant for points."""
     gamma: float = 10.0
     """How soon it rises."""
     objective: str = "minimax"
@@ -57,7 +60,7 @@ class Options(TrainOptions):
     penalty: str = "none"
     """What keeps the domain classifier smooth, e.g. gradient-penalty, which wasserstein needs."""
     critic_steps: int = 1
-    """Of --method alternating: updates of the domain classifier, each on fresh data, for one of the features."""
+    """When alternating, updates of the domain classifier, each on fresh data, for one of the features."""
     network: str | None = None
     """Of the features: dcgan (convolutional), residual or mlp; left out, dcgan for images and mlp for points."""
     features: int | None = None
@@ -78,10 +81,11 @@ class Options(TrainOptions):
     """Of features and labels; left out, 0.001 for images and 0.03 for points."""
     discriminator_learning_rate: float | None = None
     """Of the domain classifier; left out, 0.006 for images and 0.03 for points."""
-    learning_rate_decay: Literal["none", "cosine"] = "cosine"
-    """Let the learning rates fall to zero over the run."""
-    average_decay: float = 0.99
-    """Decay of the networks' moving average, which is what answers; 0 for none."""
+    learning_rate_decay: Literal["none", "cosine"] | None = None
+    """Let the learning rates fall to zero over the run; left out, cosine for images and none for points."""
+    average_decay: float | None = None
+    """Decay of the networks' moving average, which is what answers, 0 for none; left out, 0.99 for images and 0.999 for
+    points."""
     updates: int = 3_000
     """Updates of the features, including those of the run that is resumed."""
     size: tuple[int, ...] | None = None

@@ -120,11 +120,12 @@ class DomainAdversarial(AdversarialModel):
         return self.strength * (2.0 / (1.0 + tf.exp(-self.gamma * gone)) - 1.0)
 
     def propose(self, batch, seed: tf.Tensor, training: bool) -> Features:
-        """Features of both domains, in one pass."""
+        """Features of both domains, each normalised by statistics of its own where a batch's are used."""
         (source, _), target = batch
-        features = self._network("feature_extractor", training)(tf.concat([source, target], 0), training=training)
-        count = tf.shape(source)[0]
-        return Features(features[:count], features[count:])
+        network = self._network("feature_extractor", training)
+        # With no wish to adapt, the target leaves no trace, not in the moving statistics either.
+        of_source = network(source, training=training)
+        return Features(of_source, network(target, training=training and self.strength > 0))
 
     def discriminator_loss(self, batch, proposal: Features, seed: tf.Tensor, training: bool):
         """How badly the domains are told apart; with the penalty."""

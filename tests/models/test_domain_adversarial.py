@@ -94,6 +94,30 @@ def test_alternating_features_answer_the_domain_classifier_that_has_moved():
     assert np.abs(first[0] - first[1]).max() > 1e-5
 
 
+def test_batches_of_each_domain_are_normalised_by_their_own_statistics():
+    (source, labels), target = batch()
+    data = (source, labels), 5 * target + 3
+    for strength, sees_the_target in ((1.0, True), (0.0, False)):
+        extractor = feature_extractor(
+            (2,), 5, network="mlp", widths=(), activation="tanh", normalisation="batch", seed=1
+        )
+        model = DomainAdversarial(extractor, *(mlp_discriminator((5,), outputs=n) for n in (3, 1)), strength=strength)
+        dense, normalisation = (
+            next(layer for layer in extractor.layers if hasattr(layer, name)) for name in ("kernel", "gamma")
+        )
+        proposal = model.propose(data, tf.constant([0, 0], tf.int64), training=True)
+        means, moving = [], np.zeros(5)
+        for examples, features in zip((data[0][0], data[1]), proposal, strict=True):
+            linear = dense(examples).numpy().astype(np.float64)
+            if features is proposal.source or sees_the_target:
+                expected = np.tanh((linear - linear.mean(0)) / np.sqrt(linear.var(0) + normalisation.epsilon))
+                moving = 0.9 * moving + 0.1 * linear.mean(0)
+                np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+            means.append(linear.mean(0))
+        assert np.abs(means[0] - means[1]).min() > 0.1
+        np.testing.assert_allclose(normalisation.moving_mean, moving, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("updates", "expected"),
     [(0, 0.0), (5, 0.4898373), (10, 0.92423431), (50, 1.97322860), (100, 1.99981841), (900, 1.99981841)],
