@@ -24,12 +24,12 @@ from kgan.networks.features import feature_extractor
 
 IMAGES = {
     "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.3,
-    "schedule": "rising", "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
+    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
     "learning_rate_decay": "cosine", "average_decay": 0.99,
 }  # fmt: skip
 POINTS = {
     "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "normalisation": "none", "strength": 6.0,
-    "schedule": "constant", "optimizer": "adam", "learning_rate": 3e-2, "discriminator_learning_rate": 3e-2,
+    "optimizer": "adam", "learning_rate": 2e-2, "discriminator_learning_rate": 4e-2,
     "learning_rate_decay": "none", "average_decay": 0.999,
 }  # fmt: skip
 """What stands in for options that are left out. A domain classifier that cannot keep up with the features, because it
@@ -50,9 +50,8 @@ class Options(TrainOptions):
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
     """Weight of the wish to confuse the domain classifier (lambda); left out, 0.3 for images, 6 for points."""
-    schedule: Literal["rising", "constant"] | None = None
-    """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run;
-    left out, rising for images and constant for points."""
+    schedule: Literal["rising", "constant"] = "rising"
+    """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
     gamma: float = 10.0
     """How soon it rises."""
     objective: str = "minimax"
@@ -78,9 +77,9 @@ class Options(TrainOptions):
     optimizer: Literal["adam", "momentum", "sgd"] | None = None
     """Of all networks; left out, adam."""
     learning_rate: float | None = None
-    """Of features and labels; left out, 0.001 for images and 0.03 for points."""
+    """Of features and labels; left out, 0.001 for images and 0.02 for points."""
     discriminator_learning_rate: float | None = None
-    """Of the domain classifier; left out, 0.006 for images and 0.03 for points."""
+    """Of the domain classifier; left out, 0.006 for images and 0.04 for points."""
     learning_rate_decay: Literal["none", "cosine"] | None = None
     """Let the learning rates fall to zero over the run; left out, cosine for images and none for points."""
     average_decay: float | None = None

@@ -184,20 +184,24 @@ def test_networks_that_do_not_fit_are_one_sentence():
         GradientReversal(extractor, mlp_discriminator((4,), outputs=2), mlp_discriminator((5,)))
 
 
-def accuracies(method: str, updates: int = 3_000) -> tuple[float, float]:
-    """The shares of held-out source and target points that are read right."""
-    options = Options(data="moons", method=method, updates=updates, seed=0)
-    data = domains.moons("train")
-    model = build(options, data.shape, 2)
-    steps = {"steps_per_epoch": updates, "verbose": 0, "shuffle": False}
-    model.fit(data.batches(options.batch_size * model.critic_steps, steps=updates), **steps)
-    test = domains.moons("test")
-    found = [model.predict_on_batch(one.examples).argmax(1) == one.labels for one in (test.source, test.target)]
-    return tuple(float(right.mean()) for right in found)
+def accuracies(method: str, updates: int = 1_200) -> tuple[float, float]:
+    """The shares of held-out source and target points that are read right, the mean over three seeds."""
+    train, test, found = domains.moons("train"), domains.moons("test"), []
+    for seed in range(3):
+        options = Options(data="moons", method=method, updates=updates, seed=seed)
+        model = build(options, train.shape, 2)
+        model.steps_per_execution = 50
+        batches = train.batches(options.batch_size, steps=updates, seed=seed)
+        model.fit(batches, steps_per_epoch=updates, verbose=0, shuffle=False)
+        found.append(
+            [model.predict_on_batch(one.examples).argmax(1) == one.labels for one in (test.source, test.target)]
+        )
+    source, target = np.mean(found, axis=(0, 2))
+    return source, target
 
 
 def test_labels_are_carried_to_the_turned_moons():
     source, plain = accuracies("none")
-    assert source > 0.98 and plain < 0.88
+    assert source > 0.98 and plain < 0.86
     source, adapted = accuracies("reversal")
-    assert source > 0.98 and adapted > plain + 0.03
+    assert source > 0.98 and adapted > 0.90
