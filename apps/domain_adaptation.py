@@ -22,14 +22,15 @@ from kgan.metrics.protocol import Figure
 from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.networks.features import feature_extractor
 
+ADAPTING = ("reversal", "alternating")  # the methods that look at the target's examples without their labels
 IMAGES = {
     "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.3,
-    "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
+    "entropy": 0.0, "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
     "learning_rate_decay": "cosine", "average_decay": 0.99,
 }  # fmt: skip
 POINTS = {
     "network": "mlp", "features": 15, "hidden": 0, "activation": "sigmoid", "normalisation": "none", "strength": 6.0,
-    "optimizer": "adam", "learning_rate": 2e-2, "discriminator_learning_rate": 4e-2,
+    "entropy": 0.05, "optimizer": "adam", "learning_rate": 2e-2, "discriminator_learning_rate": 4e-2,
     "learning_rate_decay": "none", "average_decay": 0.999,
 }  # fmt: skip
 """What stands in for options that are left out. A domain classifier that cannot keep up with the features, because it
@@ -50,8 +51,10 @@ class Options(TrainOptions):
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
     """Weight of the wish to confuse the domain classifier (lambda); left out, 0.3 for images, 6 for points."""
+    entropy: float | None = None
+    """Weight of the wish for certain answers about the target; left out, 0 for images and 0.05 for points."""
     schedule: Literal["rising", "constant"] = "rising"
-    """Let the strength rise from zero as in the paper, 2 / (1 + exp(-gamma p)) - 1 of it at the share p of the run."""
+    """Let both weights rise from zero as in the paper, by 2 / (1 + exp(-gamma p)) - 1 at the share p of the run."""
     gamma: float = 10.0
     """How soon it rises."""
     objective: str = "minimax"
@@ -254,11 +257,11 @@ def build(options: Options, shape: tuple[int, ...], classes: int) -> DomainAdver
         head((full.features,), widths=widths, activation=full.activation, outputs=outputs, seed=full.seed + 1 + index)
         for index, outputs in enumerate((classes, 1))
     ]
-    kind = DomainAdversarial if full.method == "alternating" else GradientReversal
+    kind, adapts = DomainAdversarial if full.method == "alternating" else GradientReversal, full.method in ADAPTING
     model = kind(
         extractor, *heads, full.objective, full.penalty,
-        strength=full.strength if full.method in ("reversal", "alternating") else 0.0, gamma=full.gamma,
-        schedule_updates=full.updates if full.schedule == "rising" else 0,
+        strength=full.strength if adapts else 0.0, entropy=full.entropy if adapts else 0.0,
+        gamma=full.gamma, schedule_updates=full.updates if full.schedule == "rising" else 0,
         critic_steps=full.critic_steps, average_decay=full.average_decay, seed=full.seed,
     )  # fmt: skip
     model.compile(

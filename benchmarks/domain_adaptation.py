@@ -16,7 +16,7 @@ from kgan.training.devices import Devices
 
 PICTURES = Path(__file__).parents[1] / "apps" / "pictures"
 COMMAND = "python -m benchmarks.domain_adaptation"
-MOONS = {"data": "moons", "updates": 2_000}
+MOONS = {"data": "moons", "updates": 3_000}
 BAR_MOONS, BAR_GAP, SEEDS_OF_DIGITS = 0.945, 0.58, 3
 
 

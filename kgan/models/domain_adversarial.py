@@ -31,7 +31,8 @@ class DomainAdversarial(AdversarialModel):
     The judge (the domain classifier) looks at features and tells source from target, with steps of its own. The
     classifier (feature extractor and label predictor) then minimises
 
-        cross-entropy of the source's labels + strength * what the objective asks of features that are to confuse.
+        cross-entropy of the source's labels + strength * what the objective asks of features that are to confuse
+        + entropy * how uncertain the answers about the target are.
 
     Under `minimax` features maximise the judge's own loss (Ganin & Lempitsky 2015); under `non-saturating` they
     minimise its loss with the domains swapped (as Tzeng et al. 2017 do); under `wasserstein` with a penalty they
@@ -48,7 +49,9 @@ class DomainAdversarial(AdversarialModel):
 
     judges: ClassVar[tuple[str, ...]] = ("discriminator",)
     proposers: ClassVar[tuple[str, ...]] = ("classifier",)
-    reported: ClassVar[tuple[str, ...]] = ("label_loss", "accuracy", "domain_accuracy", "penalty", "strength")
+    reported: ClassVar[tuple[str, ...]] = (
+        "label_loss", "accuracy", "domain_accuracy", "entropy", "penalty", "strength",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class DomainAdversarial(AdversarialModel):
         penalty: str | penalties.Penalty | None = None,
         *,
         strength: float = 1.0,
+        entropy: float = 0.0,
         gamma: float = 10.0,
         schedule_updates: int = 0,
         **kwargs,
@@ -73,24 +77,30 @@ class DomainAdversarial(AdversarialModel):
             penalty: what keeps the discriminator smooth.
             strength: the papers' lambda, at least 0; with 0 the features learn from the source alone, and the
                 discriminator only watches.
+            entropy: weight of the wish for certain answers about the target, in nats, at least 0: it keeps the border
+                between the classes out of the target's crowds (Grandvalet & Bengio 2005; Shu et al. 2018).
             gamma: how soon the strength is reached, above 0.
-            schedule_updates: the strength rises from 0 over so many updates; 0 keeps it constant.
+            schedule_updates: strength and entropy's weight rise from 0 over so many updates; 0 keeps them constant.
             kwargs: `critic_steps`, `average_decay`, `seed` of `AdversarialModel`.
         """
         super().__init__(**kwargs)
         self.feature_extractor, self.label_predictor = feature_extractor, label_predictor
         self.discriminator = discriminator
         self.objective, self.penalty = objectives.get(objective), penalties.get(penalty)
-        self.strength, self.gamma, self.schedule_updates = strength, gamma, schedule_updates
+        self.strength, self.entropy = strength, entropy
+        self.gamma, self.schedule_updates = gamma, schedule_updates
         if not isinstance(self.objective, OBJECTIVES):
             raise UsageError(
                 f"the objective {objective!r} treats the two domains unlike: choose minimax, non-saturating, "
                 "wasserstein or hinge."
             )
-        if not (math.isfinite(strength) and strength >= 0 and gamma > 0 and schedule_updates >= 0):
+        for name, weight in (("strength", strength), ("entropy", entropy)):
+            if not 0 <= weight < math.inf:
+                raise UsageError(f"{name} {weight} cannot be: give a weight of 0 or more.")
+        if not (gamma > 0 and schedule_updates >= 0):
             raise UsageError(
-                f"strength {strength}, gamma {gamma} and schedule_updates {schedule_updates} cannot be: give a "
-                "strength of 0 or more, a gamma above 0 and 0 updates or more."
+                f"gamma {gamma} and schedule_updates {schedule_updates} cannot be: give a gamma above 0 and 0 updates "
+                "or more."
             )
         given = feature_extractor.output_shape[1:]
         for name, network in (("label predictor", label_predictor), ("discriminator", discriminator)):
@@ -112,20 +122,21 @@ class DomainAdversarial(AdversarialModel):
 
     # The game.
 
-    def strength_now(self) -> tf.Tensor:
-        """The strength at this update: lambda (2 / (1 + exp(-gamma p)) - 1), p the share of the schedule gone by."""
+    def risen(self) -> tf.Tensor:
+        """How much of the weights holds at this update: 2 / (1 + exp(-gamma p)) - 1, p the share of the schedule."""
         if not self.schedule_updates:
-            return tf.constant(self.strength, tf.float32)
+            return tf.constant(1.0)
         gone = tf.minimum(tf.cast(self.updates.value, tf.float32) / self.schedule_updates, 1.0)
-        return self.strength * (2.0 / (1.0 + tf.exp(-self.gamma * gone)) - 1.0)
+        return 2.0 / (1.0 + tf.exp(-self.gamma * gone)) - 1.0
 
     def propose(self, batch, seed: tf.Tensor, training: bool) -> Features:
         """Features of both domains, each normalised by statistics of its own where a batch's are used."""
         (source, _), target = batch
         network = self._network("feature_extractor", training)
         # With no wish to adapt, the target leaves no trace, not in the moving statistics either.
+        adapts = self.strength > 0 or self.entropy > 0
         of_source = network(source, training=training)
-        return Features(of_source, network(target, training=training and self.strength > 0))
+        return Features(of_source, network(target, training=training and adapts))
 
     def discriminator_loss(self, batch, proposal: Features, seed: tf.Tensor, training: bool):
         """How badly the domains are told apart; with the penalty."""
@@ -141,16 +152,22 @@ class DomainAdversarial(AdversarialModel):
         """How badly the source's labels are predicted, and how well the domains can be told apart."""
         (_, labels), _ = batch
         labels = tf.cast(labels, tf.int64)
-        logits = self._network("label_predictor", training)(proposal.source, training=training)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
-        label_loss, strength = tf.reduce_mean(losses), self.strength_now()
+        predictor = self._network("label_predictor", training)
+        logits = tf.cast(predictor(proposal.source, training=training), tf.float32)
+        label_loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         discriminator = self._network("discriminator", training)
         source, target = (discriminator(features, training=training) for features in proposal)
         # Either domain's features are to pass for the other's; with the score's sign turned the source is the fake.
         confusion = self.objective.generator_loss(target) + self.objective.generator_loss(-source)
+        uncertainty = tf.constant(0.0)
+        if self.entropy:
+            of_target = tf.cast(predictor(proposal.target, training=training), tf.float32)
+            uncertainty = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(tf.nn.softmax(of_target), of_target))
         right = tf.cast(tf.argmax(logits, axis=1) == labels, tf.float32)
-        report = {"label_loss": label_loss, "accuracy": tf.reduce_mean(right), "strength": strength}
-        return label_loss + strength * confusion, report
+        report = {"label_loss": label_loss, "accuracy": tf.reduce_mean(right), "entropy": uncertainty}
+        risen = self.risen()
+        adaptation = self.strength * confusion + self.entropy * uncertainty
+        return label_loss + risen * adaptation, {**report, "strength": risen * self.strength}
 
     def _network(self, part: str, training: bool) -> keras.Model:
         return getattr(self, part) if training else self.inference(part)
@@ -164,6 +181,7 @@ class DomainAdversarial(AdversarialModel):
             **super().get_config(),
             **{name: described(getattr(self, name)) for name in (*networks, "objective", "penalty")},
             "strength": self.strength,
+            "entropy": self.entropy,
             "gamma": self.gamma,
             "schedule_updates": self.schedule_updates,
         }
