@@ -303,7 +303,7 @@ def _mixed(points: np.ndarray, domain: np.ndarray) -> str:
 
 def _boundary(model: Caller, shown: Domains, title: str) -> np.ndarray:
     """The source's points and the target's, coloured by class, over what the model takes for which class."""
-    canvas = Canvas(figsize=(9, 4.5), dpi=100, layout="constrained")
+    canvas = Canvas(figsize=(9, 3.7), dpi=100, layout="constrained")
     everything = np.concatenate([shown.source.examples, shown.target.examples])
     (left, bottom), (right, top) = everything.min(0) - 0.5, everything.max(0) + 0.5
     plane = np.meshgrid(np.linspace(left, right, 150), np.linspace(bottom, top, 150))
