@@ -99,8 +99,9 @@ def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
         mlp.mlp_discriminator((6,), widths=(5,), dropout=0.2, outputs=n, seed=2 + n) for n in (3, 1)
     )
     model = kind(
-        extractor, predictor, discriminator, "non-saturating", "gradient-penalty", schedule_updates=4, **options
-    )
+        extractor, predictor, discriminator, "non-saturating", "gradient-penalty",
+        entropy=0.1, schedule_updates=4, **options,
+    )  # fmt: skip
 
     def batch(k: int, n: int):
         labels = np.random.default_rng(k + 1).integers(0, 3, n)
