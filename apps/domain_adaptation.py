@@ -217,8 +217,8 @@ def side_by_side(models: dict[str, Caller], shown: Domains, count: int = 500, se
     for name, model in models.items():
         points, domain, _ = _map(model, shown, count, seed)
         read = accuracy(model, shown.target)
-        known = "" if read is None else f"target accuracy {read:.1%}; "
-        maps[f"{name}: {known}{_mixed(points, domain)}"] = points
+        known = "" if read is None else f": target accuracy {read:.1%}"
+        maps[f"{name}{known}\n{_mixed(points, domain)}"] = points
     return code_pictures.classes(maps, domain, [shown.source.name, shown.target.name])
 
 
