@@ -42,18 +42,26 @@ def interpolations(model, first: np.ndarray, second: np.ndarray, steps: int = 10
 def classes(maps: dict[str, np.ndarray], labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Points in the plane coloured by class, one map beside the other, each under its title."""
     canvas = Canvas(figsize=(5 * len(maps), 5), dpi=100, layout="constrained")
+    shades = 10 if len(names) <= 10 else 20
     for axes, (title, points) in zip(canvas.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
-        drawn = axes.scatter(*points.T, c=labels, cmap="tab10" if len(names) <= 10 else "tab20", s=8, linewidths=0)
+        colours = {"cmap": f"tab{shades}", "vmin": -0.5, "vmax": shades - 0.5}
+        drawn = axes.scatter(*points.T, c=labels, s=8, linewidths=0, **colours)
         axes.set(title=title, xticks=[], yticks=[])
     handles, _ = drawn.legend_elements(num=range(len(names)))
     canvas.legend(handles, names, loc="outside right center", markerscale=0.8, frameon=False)
     return pictures.from_figure(canvas)
 
 
+def tsne(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Lay [N, D] out in the plane so that neighbours stay neighbours: [N, 2] (van der Maaten & Hinton 2008)."""
+    method = TSNE(perplexity=min(30, (len(values) - 1) / 3), init="pca", random_state=seed, n_jobs=1)
+    return method.fit_transform(np.asarray(values, np.float32))
+
+
 def tsne_of_pixels_and_codes(
     model, images: np.ndarray, labels: np.ndarray, names: Sequence[str], seed: int = 0
 ) -> np.ndarray:
-    """The pipelines pixels -> t-SNE and codes -> t-SNE side by side (van der Maaten & Hinton 2008).
+    """The pipelines pixels -> t-SNE and codes -> t-SNE side by side.
 
     The titles say how many of the images have their nearest neighbour on the map in their own class.
     """
@@ -63,10 +71,7 @@ def tsne_of_pixels_and_codes(
         (f"{images[0].size} pixels", images.reshape(len(images), -1) / 255),
         (f"{codes.shape[-1]} codes", codes),
     ):
-        perplexity = min(30, (len(values) - 1) / 3)
-        points = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(
-            np.asarray(values, np.float32)
-        )
+        points = tsne(values, seed)
         maps[f"{title} → t-SNE; own class nearest: {neighbour_accuracy(points, labels):.1%}"] = points
     return classes(maps, labels, names)
 

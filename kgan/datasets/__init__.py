@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from kgan.datasets import captions, faces, folder, named, texts, toys
+from kgan.datasets import captions, domains, faces, folder, named, texts, toys
 from kgan.datasets.data import Data
 from kgan.datasets.images import MODES, from_uint8, parse_size, to_uint8
 from kgan.datasets.toys import toy_modes
@@ -14,8 +14,10 @@ __all__ = ["Data", "NAMES", "from_uint8", "load", "to_uint8", "toy_modes"]
 # What `load` knows, and what each is.
 NAMES: dict[str, str] = {
     "digits": "9,000 handwritten digits, 28 x 28, that ship with kgan",
+    "coloured-digits": "those digits over patches of photographs, 28 x 28, colour: a small MNIST-M",
     "faces": "cartoon faces with tags and captions, drawn here, any number and size",
     "mnist": "60,000 handwritten digits, 28 x 28 (download)",
+    "coloured-mnist": "the same of mnist (download)",
     "fashion_mnist": "60,000 pieces of clothing, 28 x 28 (download)",
     "cifar10": "50,000 small colour photographs of ten things, 32 x 32 (download)",
     "folder:PATH": "the images in your own folder",
@@ -39,14 +41,14 @@ def load(
     """Load a data set by name: one of `NAMES`, where PATH in "folder:PATH" stands for a folder of yours.
 
     Args:
-        name: digits, faces, mnist, fashion_mnist, cifar10, folder:PATH, tags:PATH, captions:PATH (see
-            `captions.load`), or a toy: ring, grid, four, moons, spiral, swiss-roll, checkerboard; or sentences, for
-            which `texts.load` has more options: quatrains, quatrains-5, chitchat, lines:PATH.
+        name: digits, coloured-digits, faces, mnist, coloured-mnist, fashion_mnist, cifar10, folder:PATH, tags:PATH,
+            captions:PATH (see `captions.load`), or a toy: ring, grid, four, moons, spiral, swiss-roll, checkerboard;
+            or sentences, for which `texts.load` has more options: quatrains, quatrains-5, chitchat, lines:PATH.
         split: "train" or "test"; for a folder also "all".
         size: of the images, a number of pixels or (height, width): they are scaled and cropped, never distorted.
         channels: of the images: 1 grey, 3 RGB, 4 RGBA.
         count: how many examples; by default all there are, or a sensible number of those that are made here.
-        seed: of what is drawn here: faces and points.
+        seed: of what is drawn here: faces, points, and the patches behind coloured digits.
         strict: refuse a folder with a damaged file, or a text or tags.csv with an unfit line, instead of skipping it.
         cache: folder in which to keep the faces once drawn; by default $KGAN_CACHE or ~/.cache/kgan.
 
@@ -74,6 +76,8 @@ def load(
         return captions.load(name, split, height_width, channels, count, strict)
     if name == "faces":
         return faces.load(split, height_width, channels, count, seed, cache)
+    if name in domains.COLOURED:
+        return domains.coloured(name, split, height_width, channels, count, seed)
     if texts.is_text(name):
         toys.refuse_image_options(name, size, channels)
         return texts.load(name, split, count=count, strict=strict)

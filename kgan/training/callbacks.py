@@ -222,7 +222,8 @@ class Health(Counting):
         """Look at losses and weights when a row is due, and at the samples ten rows apart."""
         if update % self.every:
             return
-        losses = {name: float(value) for name, value in logs.items()}
+        # In the order of the moves, so that of several broken losses the first is named; Keras gives the alphabet's.
+        losses = {name: float(logs[name]) for name in [*self.model.meters, *logs] if name in logs}
         reason = not_finite(losses, self.model)
         if reason:
             self.model.unhealthy = (

@@ -18,6 +18,7 @@ from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
+from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
@@ -26,6 +27,7 @@ from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
 from kgan.networks import blocks, captions, images, mlp, sequences
+from kgan.networks.features import feature_extractor
 
 BATCH = 8  # samples of one critic step
 
@@ -87,6 +89,25 @@ def divergence_estimator(**options) -> Example:
     discriminator = mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2)
     model = DivergenceEstimator(discriminator, "minimax", "r1", **options)
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
+
+
+def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
+    """Images of three classes and images of none, with batch normalisation, dropout, a penalty and a schedule."""
+    shape = (8, 8, 1)
+    extractor = feature_extractor(shape, 6, width=4, normalisation="batch", activation="elu", seed=1)
+    predictor, discriminator = (
+        mlp.mlp_discriminator((6,), widths=(5,), dropout=0.2, outputs=n, seed=2 + n) for n in (3, 1)
+    )
+    model = kind(
+        extractor, predictor, discriminator, "non-saturating", "gradient-penalty",
+        entropy=0.1, schedule_updates=4, **options,
+    )  # fmt: skip
+
+    def batch(k: int, n: int):
+        labels = np.random.default_rng(k + 1).integers(0, 3, n)
+        return (_uniform(k, n, *shape), labels), _uniform(1_000 + k, n, *shape)
+
+    return Example(model, batch, lambda n: _uniform(-1, n, *shape))
 
 
 def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
@@ -173,6 +194,8 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
+    DomainAdversarial: partial(domain_adversarial, DomainAdversarial),
+    GradientReversal: partial(domain_adversarial, GradientReversal),
     SentenceGAN: sentence_gan,
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,
