@@ -26,6 +26,7 @@ SMALL: dict[str, list[str]] = {
         "--likelihood",
         "gaussian",
     ],
+    "disentanglement": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--categorical", "3"],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
     "toy_distributions": ["--width", "4", "--depth", "1", "--objective", "lsgan"],
     "divergence_estimation": ["--width", "4"],

@@ -20,9 +20,11 @@ from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
+from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.networks import blocks, images, mlp, sequences
+from kgan.networks.recognition import with_recogniser
 
 BATCH = 8  # samples of one critic step
 
@@ -46,6 +48,16 @@ def gan(**options) -> Example:
     generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     model = GAN(generator, discriminator, "non-saturating", "gradient-penalty", instance_noise=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def infogan(**options) -> Example:
+    """Images from noise, two categorical codes and a continuous one, with a recogniser that shares the features."""
+    shape, latent_dim, codes = (8, 8, 1), 9, Codes((3, 2), 1)
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
+    discriminator = with_recogniser(discriminator, codes.parameters, width=6, seed=3)
+    model = InfoGAN(generator, discriminator, penalty="r1", codes=codes, instance_noise=0.1, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 
@@ -135,6 +147,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
     Autoencoder: autoencoder,
     VAE: partial(autoencoder, VAE),
+    InfoGAN: infogan,
     EnsembleGAN: ensemble,
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),

@@ -46,3 +46,12 @@ def test_what_codes_know():
     assert codes.neighbour_accuracy(points[labels < 2], labels[labels < 2]) == 1.0
     shuffled = random.permutation(labels)
     assert codes.neighbour_accuracy(points, shuffled) == pytest.approx(0.25, abs=0.15)
+
+
+def test_matched_classes_by_hand():
+    values = np.array([0, 0, 0, 1, 1, 1, 2])
+    classes = np.array([5, 5, 4, 5, 5, 5, 4])  # to value 0 the likeliest class is 5, which value 1 has more of
+    match, error = codes.matched_classes(values, classes, (3, 6))
+    assert list(match[:2]) == [4, 5] and match[2] not in (4, 5) and error == pytest.approx(3 / 7)
+    match, error = codes.matched_classes(classes, values, (6, 2 + 1))
+    assert match[5] == 1 and match[4] in (0, 2) and (match == -1).sum() == 3
