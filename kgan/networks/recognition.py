@@ -1,4 +1,4 @@
-"""A second answer of a discriminator: what a sample was made from."""
+"""A second answer of a discriminator: what a sample was made from, or the features that it judges by."""
 
 import keras
 
@@ -27,3 +27,16 @@ def with_recogniser(
         seen = discriminator.layers[-1].input
         recogniser = mlp.mlp_discriminator((seen.shape[-1],), widths=(width,), outputs=recogniser, seed=seed)
     return keras.Model(discriminator.input, [discriminator.output, recogniser(seen)], name=discriminator.name)
+
+
+def with_features(discriminator: keras.Model) -> keras.Model:
+    """Let a discriminator give the features that it scores by, beside its score.
+
+    Args:
+        discriminator: samples -> scores, from any builder here.
+
+    Returns:
+        samples -> scores as before, and what enters its last layer, [N, F].
+    """
+    features = discriminator.layers[-1].input
+    return keras.Model(discriminator.input, [discriminator.output, features], name=discriminator.name)

@@ -15,6 +15,7 @@ import tensorflow as tf
 from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.autoencoder import VAE, Autoencoder
+from kgan.models.bigan import BiGAN
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
@@ -23,8 +24,10 @@ from kgan.models.gan import GAN
 from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
+from kgan.models.vaegan import VAEGAN
 from kgan.networks import blocks, images, mlp, sequences
-from kgan.networks.recognition import with_recogniser
+from kgan.networks.joint import joint_discriminator
+from kgan.networks.recognition import with_features, with_recogniser
 
 BATCH = 8  # samples of one critic step
 
@@ -105,6 +108,27 @@ def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def bigan(**options) -> Example:
+    """Images, a stochastic encoder, and everything that has state."""
+    shape, latent_dim = (8, 8, 1), 3
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    encoder = mlp.mlp_discriminator(shape, widths=(8,), outputs=2 * latent_dim, normalisation="batch", seed=2)
+    features = mlp.mlp_discriminator(shape, widths=(8,), outputs=6, spectral=True, seed=3)
+    discriminator = joint_discriminator(features, latent_dim, units=6, dropout=0.2, seed=4)
+    model = BiGAN(generator, encoder, discriminator, jitter=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
+def vaegan(**options) -> Example:
+    """Images, and everything that has state."""
+    shape, latent_dim = (8, 8, 1), 3
+    decoder = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    encoder = mlp.mlp_discriminator(shape, widths=(8,), outputs=2 * latent_dim, normalisation="batch", seed=2)
+    discriminator = with_features(mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=3))
+    model = VAEGAN(encoder, decoder, discriminator, gamma=0.5, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
 def sentence_gan(**options) -> Example:
     """Sentences of five characters; not by Wasserstein, which leaves a critic's last bias as it is."""
     shape, latent_dim = (5, 10), 4
@@ -147,6 +171,8 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
     Autoencoder: autoencoder,
     VAE: partial(autoencoder, VAE),
+    BiGAN: bigan,
+    VAEGAN: vaegan,
     InfoGAN: infogan,
     EnsembleGAN: ensemble,
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
