@@ -19,6 +19,7 @@ from kgan.metrics import codes as measures
 from kgan.metrics.protocol import Figure
 from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.recipes import GANOptions, build_gan
+from kgan.networks import mlp
 from kgan.networks.recognition import with_recogniser
 
 STEPS, REACH = 10, 2.0  # of a continuous code in pictures: the paper's -2 to 2, twice as far as in training
@@ -41,6 +42,8 @@ class Options(GANOptions, TrainOptions):
     a plain GAN its own, which changes nothing in it."""
     latent_dim: int = 62
     """Size of the noise beside the codes."""
+    mapping: int = 256
+    """Units of the dense layers in which the generator brings noise and codes together before it draws."""
     updates: int = 6_000
     """Updates of the generator, including those of the run that is resumed."""
     size: tuple[int, ...] | None = None
@@ -147,11 +150,19 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
                 shape, outputs=codes.parameters, normalisation=full.discriminator_normalisation,
                 seed=options.seed + 2, **size,
             )  # fmt: skip
-        judge = with_recogniser(discriminator, recogniser, seed=options.seed + 2)
+        judge = with_recogniser(
+            discriminator, recogniser, normalisation=full.discriminator_normalisation, seed=options.seed + 2
+        )
+        # What a single layer makes of noise and codes are sums, in which a code can only be a stroke more or less.
+        mapping = mlp.mlp_generator(
+            (options.mapping,), options.latent_dim + codes.size, widths=(options.mapping,),
+            normalisation=full.normalisation, seed=options.seed + 3,
+        )  # fmt: skip
+        generator = keras.Model(mapping.input, generator(mapping.output), name=generator.name)
         weights = {"information_weight": options.information, "continuous_weight": options.continuous_weight}
         return InfoGAN(generator, judge, *rules, codes=codes, **weights, **given)
 
-    inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)
+    inner = dataclasses.replace(options, latent_dim=options.mapping)
     return build_gan(inner, shape, options.updates, options.seed, options.devices.jit, infogan)
 
 

@@ -3,7 +3,10 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
-from sklearn.neighbors import NearestNeighbors
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from kgan.errors import UsageError
 
@@ -54,6 +57,19 @@ def neighbour_accuracy(points: np.ndarray, labels: np.ndarray) -> float:
     """The share of points [N, D] whose nearest other point is of the same class, labels [N]."""
     nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(return_distance=False)[:, 0]
     return float((labels[nearest] == labels).mean())
+
+
+Labelled = tuple[np.ndarray, np.ndarray]  # points [N, D], labels [N]
+
+
+def neighbour_transfer(training: Labelled, held_out: Labelled) -> float:
+    """The share of held-out points whose nearest training point, by Euclidean distance, is of the same class."""
+    return float(KNeighborsClassifier(1).fit(*training).score(*held_out))
+
+
+def linear_probe(training: Labelled, held_out: Labelled) -> float:
+    """The share of held-out points that a logistic regression on standardised training points puts in their class."""
+    return float(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000)).fit(*training).score(*held_out))
 
 
 def matched_classes(values: np.ndarray, classes: np.ndarray, sizes: tuple[int, int]) -> tuple[np.ndarray, float]:

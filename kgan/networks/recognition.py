@@ -6,7 +6,12 @@ from kgan.networks import mlp
 
 
 def with_recogniser(
-    discriminator: keras.Model, recogniser: int | keras.Model, *, width: int = 128, seed: int | None = None
+    discriminator: keras.Model,
+    recogniser: int | keras.Model,
+    *,
+    width: int = 128,
+    normalisation: str = "none",
+    seed: int | None = None,
 ) -> keras.Model:
     """Give a discriminator a recogniser beside its score, on the features that it scores by or of its own.
 
@@ -17,6 +22,7 @@ def with_recogniser(
         recogniser: how many numbers a recogniser that shares the features is to give, or one of its own,
             samples -> numbers.
         width: units of the hidden layer of the one that shares.
+        normalisation: in that layer: batch, layer or none.
         seed: of the weights of the one that shares.
 
     Returns:
@@ -25,7 +31,9 @@ def with_recogniser(
     seen = discriminator.input
     if not isinstance(recogniser, keras.Model):
         seen = discriminator.layers[-1].input
-        recogniser = mlp.mlp_discriminator((seen.shape[-1],), widths=(width,), outputs=recogniser, seed=seed)
+        recogniser = mlp.mlp_discriminator(
+            (seen.shape[-1],), widths=(width,), normalisation=normalisation, outputs=recogniser, seed=seed
+        )
     return keras.Model(discriminator.input, [discriminator.output, recogniser(seen)], name=discriminator.name)
 
 

@@ -28,6 +28,7 @@ SMALL: dict[str, list[str]] = {
     ],
     "disentanglement": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--categorical", "3"],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
+    "representation_learning": ["--data", "folder:{folder}", "--size", "8", "--network", "mlp", "--width", "1"],
     "toy_distributions": ["--width", "4", "--depth", "1", "--objective", "lsgan"],
     "divergence_estimation": ["--width", "4"],
     "sentence_generation": ["--data", "lines:{folder}/lines.txt", "--width", "4", "--depth", "1", "--latent-dim", "4"],

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 from scipy.stats import norm
 
 from kgan.errors import UsageError
@@ -30,7 +31,7 @@ def test_codes_are_drawn_from_their_prior():
 def test_information_by_hand():
     codes = np.array([[0, 1, 0, 1, 0, 0.5, -1]], np.float32)
     posterior = np.log([[1, 2, 1, 3, 1, 1, 1, 1, 1]]).astype(np.float32)  # logits; means 0, deviations about 1
-    deviation = LEAST_DEVIATION * (1 + 1 / LEAST_DEVIATION)  # exp(least + log(1 + exp(0 - least)))
+    deviation = LEAST_DEVIATION + 1  # exp(log least + log(1 + exp(0 - log least)))
     expected = [
         np.log(2 / 4) + np.log(3), np.log(3 / 4) + np.log(2),
         norm.logpdf(0.5, 0, deviation) + np.log(2), norm.logpdf(-1, 0, deviation) + np.log(2),
@@ -91,9 +92,8 @@ def test_each_players_gradient_is_that_of_its_terms(shared):
             np.log(values) - tf.reduce_mean(keras.losses.categorical_crossentropy(code, each, from_logits=True))
             for values, code, each in zip((3, 2), hot, logits, strict=True)
         )
-        mean, deviation = posterior[:, 5:7], LEAST_DEVIATION * (1 + tf.exp(posterior[:, 7:]) / LEAST_DEVIATION)
-        density = tf.exp(-((codes[:, 5:] - mean) ** 2) / (2 * deviation**2)) / (deviation * np.sqrt(2 * np.pi))
-        bound += 0.3 * tf.reduce_sum(tf.reduce_mean(tf.math.log(density / 0.5), axis=0))
+        of_value = tfp.distributions.Normal(posterior[:, 5:7], LEAST_DEVIATION + tf.exp(posterior[:, 7:]))
+        bound += 0.3 * tf.reduce_sum(tf.reduce_mean(of_value.log_prob(codes[:, 5:]) - np.log(1 / 2), axis=0))
         judging = tf.reduce_mean(tf.nn.softplus(-real_scores)) + tf.reduce_mean(tf.nn.softplus(fake_scores))
         return judging, tf.reduce_mean(tf.nn.softplus(-fake_scores)), bound
 
