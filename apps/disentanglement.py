@@ -19,7 +19,6 @@ from kgan.metrics import codes as measures
 from kgan.metrics.protocol import Figure
 from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.recipes import GANOptions, build_gan
-from kgan.networks import mlp
 from kgan.networks.recognition import with_recogniser
 
 STEPS, REACH = 10, 2.0  # of a continuous code in pictures: the paper's -2 to 2, twice as far as in training
@@ -42,8 +41,8 @@ class Options(GANOptions, TrainOptions):
     a plain GAN its own, which changes nothing in it."""
     latent_dim: int = 62
     """Size of the noise beside the codes."""
-    mapping: int = 256
-    """Units of the dense layers in which the generator brings noise and codes together before it draws."""
+    emphasis: float = 3.0
+    """Factor by which codes are enlarged before they enter the generator beside the noise."""
     updates: int = 6_000
     """Updates of the generator, including those of the run that is resumed."""
     size: tuple[int, ...] | None = None
@@ -136,6 +135,8 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
     """The compiled model that the options describe, for images of this shape."""
     if options.ensemble != 1:
         raise UsageError(f"--ensemble {options.ensemble} is for image_generation: leave it out.")
+    if not options.emphasis > 0:
+        raise UsageError(f"--emphasis is {options.emphasis:g}: give a factor above 0, such as 3.")
     if options.recogniser == "shared" and not options.information:
         raise UsageError(
             "--recogniser shared would change the plain GAN of --information 0: leave it out, or give own."
@@ -153,16 +154,14 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
         judge = with_recogniser(
             discriminator, recogniser, normalisation=full.discriminator_normalisation, seed=options.seed + 2
         )
-        # What a single layer makes of noise and codes are sums, in which a code can only be a stroke more or less.
-        mapping = mlp.mlp_generator(
-            (options.mapping,), options.latent_dim + codes.size, widths=(options.mapping,),
-            normalisation=full.normalisation, seed=options.seed + 3,
-        )  # fmt: skip
-        generator = keras.Model(mapping.input, generator(mapping.output), name=generator.name)
+        # Beside so much noise, one-hot codes as they are end up as a stroke more or less.
+        latents = keras.Input((options.latent_dim + codes.size,))
+        scale = [1.0] * options.latent_dim + [options.emphasis] * codes.size
+        generator = keras.Model(latents, generator(keras.layers.Rescaling(scale)(latents)), name=generator.name)
         weights = {"information_weight": options.information, "continuous_weight": options.continuous_weight}
         return InfoGAN(generator, judge, *rules, codes=codes, **weights, **given)
 
-    inner = dataclasses.replace(options, latent_dim=options.mapping)
+    inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)
     return build_gan(inner, shape, options.updates, options.seed, options.devices.jit, infogan)
 
 
