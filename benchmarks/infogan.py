@@ -69,12 +69,13 @@ def main() -> None:
         rows,
         command="python -m benchmarks.infogan",
         seeds=given.seeds,
-        protocol=f"8,000 training digits; one code of 10 values and two continuous ones beside {used.latent_dim} of noise; "
-        f"{used.updates:,} updates of {used.batch_size}, {used.objective}, Adam({used.beta_1:g}, {used.beta_2:g}) with "
-        f"rates {used.generator_learning_rate:g} and {used.discriminator_learning_rate:g}, codes enlarged "
-        f"{used.emphasis:g} times, instance noise {used.instance_noise:g} falling to 0 in the first half, moving average "
-        f"{used.average_decay:g}; the defaults of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the "
-        "code matched one to one with a class of the shipped digit classifier. To pass, every seed must meet the bar.",
+        protocol="8,000 training digits; a code of 10 values and two continuous ones beside "
+        f"{used.latent_dim} of noise; {used.updates:,} updates of {used.batch_size}, {used.objective}, "
+        f"Adam({used.beta_1:g}, {used.beta_2:g}) with rates {used.generator_learning_rate:g} and "
+        f"{used.discriminator_learning_rate:g}, codes enlarged {used.emphasis:g} times, instance noise "
+        f"{used.instance_noise:g} falling to 0 in the first half, moving average {used.average_decay:g}; the defaults "
+        f"of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the code matched one to one with a class "
+        "of the shipped digit classifier. To pass, every seed must meet the bar.",
     )
     raise SystemExit(0 if passed else 1)
 
@@ -105,7 +106,10 @@ def compare(setting: str, runs: list[tuple[dict[str, Figure], float]], judged: b
             setting=f"{setting}: information of the codes, nats",
             ours=nats, reference="H(c) = 2.30 of the categorical one", passes=True,
         ),
-        Row(setting=f"{setting}: Fréchet distance", ours=each("Fréchet distance", ".1f"), reference="none", passes=True),
+        Row(
+            setting=f"{setting}: Fréchet distance",
+            ours=each("Fréchet distance", ".1f"), reference="none", passes=True,
+        ),
     ]  # fmt: skip
 
 
