@@ -6,47 +6,23 @@ The settings are the defaults of `python -m apps.disentanglement train`; the pla
 trained is kept in runs/infogan, and not trained again.
 """
 
-import dataclasses
-import time
 from pathlib import Path
 
 import kgan  # noqa: F401  (before TensorFlow)
 from apps.disentanglement import Disentanglement, Options
+from benchmarks.kept import trained
 from benchmarks.results import Row, arguments, record
-from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
-from kgan.serving import exported
-from kgan.serving.export import export
 from kgan.training import devices
 
 BAR, SAMPLES = 0.10, 10_000
 FOLDER = Path("runs/infogan")
 
 
-def train(options: Options, directory: Path) -> None:
-    """Train as the app does, without its pictures and checkpoints, and export."""
-    app = Disentanglement()
-    data = app.data(options, "train")
-    devices.set_up(options.devices, options.seed)
-    wall, cpu = time.perf_counter(), time.process_time()
-    model = app.build(options, data)
-    players = {f"{player}_optimizer": model.optimizer_of(player) for player in model.players}
-    model.compile(**players, steps_per_execution=min(50, options.updates))
-    batches = data.batches(options.batch_size * model.critic_steps, steps=options.updates, seed=options.seed)
-    model.fit(batches, verbose=0, shuffle=False)
-    card = {"wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    card |= {"app": app.name, "options": dataclasses.asdict(options), "updates": options.updates}
-    export(model, directory, card=card)
-
-
 def measured(options: Options) -> tuple[dict[str, Figure], float]:
     """Train unless that was done before, and measure as the app's `evaluate` does; with the processor's seconds."""
-    app, directory = Disentanglement(), FOLDER / f"{options.information:g}-{options.seed}"
-    try:
-        exported.find(directory)
-    except UsageError:
-        train(options, directory)
-    model = exported.load(directory)
+    app = Disentanglement()
+    model = trained(app, options, FOLDER / f"{options.information:g}-{options.seed}")
     found = app.figures(model, options, app.data(options, "test"), SAMPLES, options.seed)
     return {figure.name: figure for figure in found}, model.card["cpu_seconds"]
 
