@@ -44,6 +44,11 @@ def gradients(variables, loss):
     return tape.gradient(value, values)
 
 
+def sigmoid(scores):
+    """In float64, in which the logarithm of what is nearly 1 is exact enough."""
+    return tf.sigmoid(tf.cast(scores, tf.float64))
+
+
 def assert_descends(model, player, terms):
     """The gradient of the player's loss is that of the terms, and is not nothing."""
 
@@ -67,7 +72,7 @@ def test_both_players_of_bigan_descend_the_papers_terms(outputs):
     def probabilities():
         given = model.encoder(IMAGES)
         code = given if outputs == LATENTS else given[:, :3] + tf.exp(given[:, 3:] / 2) * noise
-        return tf.sigmoid(model.discriminator([IMAGES, code])), tf.sigmoid(model.discriminator([model.generator(z), z]))
+        return sigmoid(model.discriminator([IMAGES, code])), sigmoid(model.discriminator([model.generator(z), z]))
 
     def value(data, sampled):
         return tf.reduce_mean(tf.math.log(data)) + tf.reduce_mean(tf.math.log(1 - sampled))
@@ -95,9 +100,9 @@ def test_each_player_of_vaegan_descends_its_own_terms(objective):
         (real, wanted), (fake, found), (sampled, _) = (model.discriminator(x) for x in (IMAGES, again, drawn))
         likelihood = tf.reduce_sum(normal(found, 1.0).log_prob(wanted), axis=1)  # the constant has no gradient
         return {
-            "prior": tf.reduce_mean(tf.reduce_sum(divergence, axis=1)),
-            "likeness": -tf.reduce_mean(likelihood),
-            **{name: tf.sigmoid(score) for name, score in {"real": real, "again": fake, "drawn": sampled}.items()},
+            "prior": tf.cast(tf.reduce_mean(tf.reduce_sum(divergence, axis=1)), tf.float64),
+            "likeness": -tf.cast(tf.reduce_mean(likelihood), tf.float64),
+            **{name: sigmoid(score) for name, score in {"real": real, "again": fake, "drawn": sampled}.items()},
         }
 
     def log(values):
