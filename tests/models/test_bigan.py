@@ -16,7 +16,7 @@ from kgan.networks.recognition import with_features
 
 SHAPE, LATENTS = (8, 8, 1), 3
 SEED = tf.constant([5, 32], tf.int64)
-IMAGES = np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)).astype(np.float32)
+IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)), tf.float32)
 
 
 def generator(shape=SHAPE):
