@@ -39,8 +39,10 @@ class Options(GANOptions, TrainOptions):
     recogniser: Literal["shared", "own"] | None = None
     """What reads the codes off: a second head of the discriminator, or a network of its own; left out, shared, and of
     a plain GAN its own, which changes nothing in it."""
-    latent_dim: int = 62
-    """Size of the noise beside the codes."""
+    latent_dim: int = 16
+    """Size of the noise beside the codes; the less noise, the more is left for codes to say."""
+    generator_learning_rate: float | None = 1e-3
+    """Of the generator: five times the discriminator's, as in the paper."""
     emphasis: float = 3.0
     """Factor by which codes are enlarged before they enter the generator beside the noise."""
     updates: int = 6_000
