@@ -144,7 +144,7 @@ def blobs(count: int, kinds: int) -> np.ndarray:
 )
 def test_codes_are_learnt(make, kinds, rate):
     """A few kinds of images: each is reconstructed as its own kind, which of untrained networks it is not."""
-    model, images = make(), blobs(600, kinds)
+    model, images = make(), blobs(800, kinds)
     rates = {f"{player}_optimizer": keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.99) for player in model.players}
     model.compile(**rates, steps_per_execution=100)
     each = np.unique(images[:4].reshape(-1, *SHAPE), axis=0)
