@@ -114,7 +114,7 @@ class Disentanglement(image_generation.ImageGeneration):
 
     def health(self, model, options: Options, data: Data) -> dict:
         """Warn when samples grow alike; the discriminator's loss has the bound in it, and so no floor."""
-        return super().health(model, options, data) | {"saturated_loss": None}
+        return {"diversity": image_generation.relative_diversity(model, data)}
 
     def verbs(self) -> dict[str, tuple[type, Callable[[Any], None]]]:
         """`vary` beside those of image_generation."""
@@ -148,7 +148,7 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
     def infogan(generator: keras.Model, discriminator: keras.Model, *rules, **given) -> InfoGAN:
         recogniser = codes.parameters
         if (options.recogniser or ("shared" if options.information else "own")) == "own":
-            size = {"widths": (8 * full.width,) * 2} if full.network == "mlp" else {"width": full.width}
+            size = {"widths": (full.width,) * 2} if full.network == "mlp" else {"width": full.width}
             recogniser = networks.get(full.network).discriminator(
                 shape, outputs=codes.parameters, normalisation=full.discriminator_normalisation,
                 seed=options.seed + 2, **size,

@@ -87,7 +87,7 @@ class RepresentationLearning(autoencoding.Autoencoding):
 
     def health(self, model, options: Options, data: Data) -> dict:
         """Warn when samples grow alike, as of every game."""
-        return image_generation.ImageGeneration.health(self, model, options, data)
+        return {"diversity": image_generation.relative_diversity(model, data)}
 
 
 def class_figures(model: Caller, training: Data, held_out: Data) -> list[Figure]:
