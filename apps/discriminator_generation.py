@@ -22,13 +22,13 @@ from kgan.models.structured import INFERENCES, METHODS, Sequences, accuracy, lea
 
 POINTS = {
     "network": "mlp", "width": 128, "depth": 3, "activation": "leaky_relu", "steps": 40, "draw_steps": 200,
-    "step_size": 0.01, "noise": 0.003, "learning_rate": 1e-3, "buffer_size": 10_000,
+    "step_size": 0.01, "noise": 0.003, "heat": 10.0, "learning_rate": 1e-3, "buffer_size": 10_000,
 }  # fmt: skip
 """What is left out, for points in the plane."""
 
 IMAGES = {
-    "network": "dcgan", "width": 16, "depth": None, "activation": "swish", "steps": 40, "draw_steps": 200,
-    "step_size": 0.1, "noise": 0.003, "learning_rate": 5e-4, "buffer_size": 2_000,
+    "network": "dcgan", "width": 16, "depth": None, "activation": "swish", "steps": 30, "draw_steps": 300,
+    "step_size": 10.0, "noise": 0.005, "heat": 1.0, "learning_rate": 1e-3, "buffer_size": 1_000,
 }  # fmt: skip
 """What is left out, for images."""
 
@@ -41,7 +41,7 @@ class Options(TrainOptions):
     """ring, grid, four, moons, spiral, swiss-roll or checkerboard; digits, mnist, fashion_mnist or folder:PATH."""
     updates: int = 2_000
     """Updates of the discriminator, including those of the run that is resumed."""
-    batch_size: int = 128
+    batch_size: int = 64
     """Real samples, and as many negatives, for each update, over all devices."""
     size: int | None = None
     """Side of the images; left out, the data's own (64 for a folder)."""
@@ -64,8 +64,8 @@ class Options(TrainOptions):
     """Longest step uphill, in halves of the data's width."""
     noise: float | None = None
     """Standard deviation of the noise on each step; 0 is plain gradient ascent."""
-    heat: float = 10.0
-    """Factor on step and noise at a fresh start, from which they are annealed."""
+    heat: float | None = None
+    """Factor on step and noise at a fresh start, from which they are annealed; 1 for none."""
     restart: float = 0.05
     """Share of the negatives that start afresh from noise; the others go on from the replay buffer."""
     buffer_size: int | None = None

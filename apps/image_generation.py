@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from kgan import datasets, modes, pictures
 from kgan.app import App, Caller, TrainOptions, main
 from kgan.datasets.data import Data

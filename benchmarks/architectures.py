@@ -3,7 +3,7 @@
 `python -m benchmarks.architectures` trains every cell on the digits and writes the Fréchet distances and, as
 benchmarks/architectures.png, samples of each. WGAN-GP should work everywhere: its distance finite and under three times
 its own best in every row. `--rows` and `--columns` train a part of the table; what was trained before is kept in
-benchmarks/architectures.json and drawn with it.
+runs/architectures.json and drawn with it.
 """
 
 import argparse
@@ -37,7 +37,7 @@ ROWS = {
 def main() -> None:
     """Train the table, or a part of it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.architectures", description=__doc__.split("\n")[0])
-    parser.add_argument("--updates", type=int, default=1_500)
+    parser.add_argument("--updates", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), choices=list(COLUMNS))
@@ -46,7 +46,8 @@ def main() -> None:
     data, real = datasets.load("digits", "train"), datasets.load("digits", "test")
     network = feature_network("digits")
     activations = network(real.examples)
-    kept = HERE / "architectures.json"
+    kept = Path("runs/architectures.json")
+    kept.parent.mkdir(exist_ok=True)
     cells = json.loads(kept.read_text()) if kept.exists() else {}
     for row in options.rows:
         for column in options.columns:

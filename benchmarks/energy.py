@@ -16,7 +16,6 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.image_generation import ImageGeneration, Options
 from benchmarks.results import record
 from kgan import pictures

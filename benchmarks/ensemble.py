@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.toy_distributions import Options, ToyDistributions
 from benchmarks.results import Row, arguments, record
 from kgan.app import Live

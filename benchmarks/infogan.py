@@ -8,7 +8,6 @@ trained is kept in runs/infogan, and not trained again.
 
 from pathlib import Path
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.disentanglement import Disentanglement, Options
 from benchmarks.kept import trained
 from benchmarks.results import Row, arguments, record

@@ -8,7 +8,6 @@ train` for the VAE. What is trained is kept in runs/representations, and not tra
 
 from pathlib import Path
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps import autoencoding, representation_learning
 from benchmarks.kept import trained
 from benchmarks.results import Row, arguments, record

@@ -11,7 +11,6 @@ import dataclasses
 import time
 from pathlib import Path
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.sentence_generation import Options, SentenceGeneration
 from benchmarks.results import Row, record
 from kgan.app import Caller, Live, open_model, save_picture, start_from, stored_options

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps.autoencoding import Autoencoding, Options
 from benchmarks.results import Row, arguments, record
 from kgan.errors import UsageError

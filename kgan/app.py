@@ -140,9 +140,19 @@ class App:
         """The data to train on ("train") or to judge by ("test")."""
         raise NotImplementedError
 
+    def complete(self, options: TrainOptions) -> TrainOptions:
+        """The options of a training, with what follows from files that need not be there later filled in."""
+        return options
+
     def build(self, options: TrainOptions, data: Data) -> AdversarialModel:
         """The model, compiled."""
         raise NotImplementedError
+
+    def begin(self, model: AdversarialModel, options: TrainOptions) -> None:
+        """Give a new model the weights of other models that its training starts from; unless it has its own already."""
+
+    def finish(self, model: AdversarialModel, options: TrainOptions) -> None:
+        """Work out what a trained model is exported with beside its weights."""
 
     def picture(self, model: Caller, options: TrainOptions, count: int = 64, seed: int = 0) -> np.ndarray:
         """What a person wants to see of the model: uint8 [H, W, 3]."""
@@ -185,6 +195,7 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
     elif options.from_:
         pretrained = exported.find(options.from_)
         options = _parse_again(app, stored_options(app, pretrained.card, options.from_), arguments)
+    options = app.complete(options)
     _check(options)
     if first > options.updates:
         raise UsageError(
@@ -203,6 +214,8 @@ def train(app: App, options: TrainOptions, arguments: Sequence[str]) -> None:
         model = app.build(options, data)
         if pretrained:
             start_from(model, pretrained)
+        elif not options.resume:
+            app.begin(model, options)
     if directory is None and chief:
         directory = run.create(options.runs, app.name)
     with run.lock(directory) if chief else nullcontext():
@@ -267,9 +280,8 @@ def _batches(options, model, data, strategy, first):
 
     def of_this_worker(context):
         shard = (context.input_pipeline_id, context.num_input_pipelines)
-        here = replicas // context.num_input_pipelines
         slices = data.batches(size, first=first, steps=steps, seed=options.seed, shard=shard)
-        return slices.map(lambda x: tf.reshape(x, [here, -1, *x.shape[1:]])).unbatch()
+        return slices.rebatch(size // replicas, drop_remainder=True)
 
     return strategy.distribute_datasets_from_function(of_this_worker)
 
@@ -325,6 +337,7 @@ def export(app: App, options: ExportOptions) -> None:
     model = app.build(trained, data)
     networks = model.state(optimizers=False)
     checkpoints.restore(networks, {name: arrays[name] for name in arrays.keys() & networks.keys()}, options.run)
+    app.finish(model, trained)
     figures = app.figures(Live(model), trained, data, options.count) if options.count else []
     card = {
         "app": app.name,

@@ -48,6 +48,30 @@ def beside(*sheets: np.ndarray, gap: int = 16) -> np.ndarray:
     return np.concatenate(wide, axis=1)
 
 
+def captioned(images: np.ndarray, captions: Sequence[str], columns: int, width: int = 20) -> np.ndarray:
+    """Lay images out in rows, each with its caption at the left.
+
+    Args:
+        images: uint8 [len(captions) * columns, H, W, C], a row after the other.
+        captions: of the rows; what is longer than the room is cut off with an ellipsis.
+        columns: images in a row.
+        width: the room for captions, in Chinese characters, as in `text`.
+
+    Returns:
+        uint8 [height, width, 3].
+    """
+    rows = []
+    for index, caption in enumerate(captions):
+        each = 1 if any(ord(letter) > 0x2E80 for letter in caption) else 0.61
+        room = int(width / each)
+        shown = caption if len(caption) <= room else caption[: room - 1] + "…"
+        label, row = text([shown], width), grid(images[index * columns : (index + 1) * columns], columns)
+        over = max(0, row.shape[0] - label.shape[0])
+        label = np.pad(label, [(over // 2, over - over // 2), (0, 0), (0, 0)], constant_values=255)
+        rows.append(beside(label, row, gap=0))
+    return np.concatenate(rows)
+
+
 def rgb(images: np.ndarray) -> np.ndarray:
     """Bring uint8 [N, H, W, 1 to 4] to [N, H, W, 3]: grey is repeated, alpha laid on white, two channels padded."""
     channels = images.shape[-1]

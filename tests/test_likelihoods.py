@@ -1,6 +1,5 @@
 """Likelihoods against NumPy in float64 and against tensorflow-probability."""
 
-import kgan  # noqa: F401  isort: skip
 import keras
 import numpy as np
 import pytest

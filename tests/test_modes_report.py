@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import kgan  # noqa: F401  (before TensorFlow)
 from apps import image_generation, toy_distributions
 from kgan import datasets, modes
 from kgan.datasets.toys import toy_modes

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from kgan.datasets import tags
 from kgan.datasets.data import Data
 from kgan.datasets.images import check_memory, fit
 from kgan.errors import UsageError
@@ -19,25 +20,30 @@ NAMED = 5  # damaged files are named one by one up to here, then only counted
 
 
 def load(
-    path: str, split: str, size: tuple[int, int] | None, channels: int | None, count: int | None, strict: bool
+    path: str,
+    split: str,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    count: int | None,
+    strict: bool,
+    captions: Mapping[str, str] | None = None,
 ) -> Data:
     """Return the pictures in `path`, of `size` (64 x 64) with `channels` (3), as `images.fit` brings them there.
 
     A file is for testing when a hash of its path within the folder says so, one in ten: files that are added move no
     others. The order is the hash's too, so that `count` takes a fair sample. When there are at least two sub-folders
-    and every picture is in one, the names of the sub-folders are the labels.
+    and every picture is in one, the names of the sub-folders are the labels. A tags.txt says what each shows (see
+    `kgan.datasets.tags`).
 
     Args:
         strict: refuse a file that cannot be read, instead of naming and skipping it.
+        captions: of the files that are wanted, by their paths within the folder; all files when left out.
 
     Raises:
         UsageError: when there is nothing to use, too little, too much for the memory, or (strict) a damaged file.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        what = "is a file, not a folder" if root.exists() else "does not exist"
-        raise UsageError(f"folder {path!r} {what}: give the folder that holds your images, as in folder:my_images.")
-    everything = sorted(find(root), key=_hash)
+    root = root_of(path)
+    everything = sorted(find(root) if captions is None else captions, key=_hash)
     if not everything:
         raise UsageError(
             f"no images in {path!r}: looked in it and its sub-folders for files such as .jpg, .png, .webp, .bmp or "
@@ -86,10 +92,21 @@ def load(
         name=f"folder:{path}",
         split=split,
         examples=examples[: len(used)],
+        tags=tags.read(root, used, strict),
         labels=labels,
         label_names=names,
+        captions=None if captions is None else [captions[name] for name in used],
         licence="your own images: their licence is yours to know",
     )
+
+
+def root_of(path: str) -> Path:
+    """The folder of images that a person named, or a UsageError."""
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "does not exist"
+        raise UsageError(f"folder {path!r} {what}: give the folder that holds your images, as in folder:my_images.")
+    return root
 
 
 def find(root: Path) -> list[str]:

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import kgan  # noqa: F401  (before TensorFlow)
 from kgan.errors import UsageError, lookup
 from kgan.metrics import digits, efficientnet
 

@@ -145,7 +145,7 @@ def sentence_figures(
             remark=f"{reference_name}: {self_bleu(control[: len(few)]):.4g}",
         ),
         Figure(
-            "copies", sum(sentence in set(training) for sentence in set(samples)) / len(samples),
+            "copies", len(set(training) & set(samples)) / len(samples),
             f"share of {len(samples):,} samples that are a training sentence; seed {seed}",
         ),
         Figure("different", len(set(samples)) / len(samples), f"share of {len(samples):,} samples; seed {seed}"),

@@ -6,6 +6,7 @@ the random numbers are here and nowhere else.
 """
 
 import dataclasses
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -165,13 +166,18 @@ class AdversarialModel(keras.Model):
         )
 
     def get_config(self) -> dict:
-        """The options of the game; a subclass adds its networks and its own."""
+        """The options of the game; a subclass adds its own, its networks and the like as `described`."""
         return {
             "name": self.name,
             "critic_steps": self.critic_steps,
             "average_decay": self.average_decay,
             "seed": self.seed,
         }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "AdversarialModel":
+        """Build the game that `get_config` described, with fresh weights."""
+        return cls(**{name: rebuilt(value) for name, value in config.items()})
 
     def optimizer_of(self, player: str) -> keras.optimizers.Optimizer:
         """The optimiser that moves this player."""
@@ -382,14 +388,26 @@ def _subtract(variables: list[tf.Variable], amounts: list[tf.Tensor]) -> None:
             variable.assign_sub(amount)
 
 
-def described(part) -> dict | None:
-    """An objective or a penalty, which are dataclasses, in terms that a saved model can hold."""
-    return part and {"kind": type(part).__name__, "options": dataclasses.asdict(part)}
+def described(part) -> Any:
+    """A network, a list of them, or a dataclass of kgan (an objective, a penalty …), as a saved model can hold it."""
+    if dataclasses.is_dataclass(part):
+        kind = type(part)
+        return {"dataclass": kind.__name__, "module": kind.__module__, "options": dataclasses.asdict(part)}
+    return keras.saving.serialize_keras_object(part)
 
 
-def rebuilt(room, description: dict | None):
-    """What `described` described, from the module that defines it."""
-    return description and getattr(room, description["kind"])(**description["options"])
+def rebuilt(description) -> Any:
+    """What `described` described; a plain value is itself.
+
+    Raises:
+        UsageError: for a dataclass that is not of kgan.
+    """
+    if isinstance(description, dict) and "dataclass" in description:
+        module = description["module"]
+        if module.split(".")[0] != "kgan":  # a file from somebody else must not name what is to be run
+            raise UsageError(f"the saved model asks for {module}.{description['dataclass']}, which is not of kgan.")
+        return getattr(importlib.import_module(module), description["dataclass"])(**description["options"])
+    return keras.saving.deserialize_keras_object(description)
 
 
 def draw(seed: tf.Tensor, k: int) -> tf.Tensor:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kgan import likelihoods, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.serving.export import Signature, generate_signature
 
 
@@ -132,19 +132,13 @@ class Autoencoder(AdversarialModel):
         """Everything `from_config` needs."""
         return {
             **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "encoder": described(self.encoder),
+            "decoder": described(self.decoder),
             "likelihood": described(self.likelihood),
             "beta": self.beta,
             "jitter": self.jitter,
             "jitter_updates": self.jitter_updates,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "Autoencoder":
-        """Build what `get_config` described, with fresh weights."""
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("encoder", "decoder")}
-        return cls(**{**config, **parts, "likelihood": rebuilt(likelihoods, config["likelihood"])})
 
     def signatures(self) -> dict[str, Signature]:
         """`reconstruct`, `encode` (codes are float32 [N, latent_dim]), `decode`, and `generate` from codes N(0, 1)."""

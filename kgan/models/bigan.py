@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kgan import objectives, regularisation
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.models.autoencoder import code_signatures, gaussian_sample
 from kgan.models.gan import samples_of, score_signature
 from kgan.serving.export import Signature
@@ -147,18 +147,11 @@ class BiGAN(AdversarialModel):
         networks = ("generator", "encoder", "discriminator")
         return {
             **super().get_config(),
-            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in networks},
+            **{name: described(getattr(self, name)) for name in networks},
             "objective": described(self.objective),
             "jitter": self.jitter,
             "jitter_updates": self.jitter_updates,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "BiGAN":
-        """Build the game that `get_config` described, with fresh weights."""
-        networks = ("generator", "encoder", "discriminator")
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in networks}
-        return cls(**{**config, **parts, "objective": rebuilt(objectives, config["objective"])})
 
     def signatures(self) -> dict[str, Signature]:
         """`reconstruct`, `encode` (codes are float32 [N, latent_dim]), `decode`, `generate`, and `score`."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kgan import objectives, penalties
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.models.gan import mean_score, samples_of, score_signature, served
 from kgan.networks.blocks import has_batch_normalisation
 from kgan.serving.export import Signature, generate_signature
@@ -209,28 +209,16 @@ class DiscriminatorAlone(AdversarialModel):
         """Everything `from_config` needs."""
         return {
             **super().get_config(),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "discriminator": described(self.discriminator),
             "objective": described(self.objective),
             "penalty": described(self.penalty),
-            "ascent": dataclasses.asdict(self.ascent),
-            "drawing": dataclasses.asdict(self.drawing),
+            "ascent": described(self.ascent),
+            "drawing": described(self.drawing),
             "score_decay": self.score_decay,
             "restart": self.restart,
             "buffer_size": self.buffer_size,
             "reach": self.reach,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "DiscriminatorAlone":
-        """Build what `get_config` described, with fresh weights."""
-        parts = {"discriminator": keras.saving.deserialize_keras_object(config["discriminator"])}
-        parts |= {
-            "objective": rebuilt(objectives, config["objective"]),
-            "penalty": rebuilt(penalties, config["penalty"]),
-            "ascent": Ascent(**config["ascent"]),
-            "drawing": Ascent(**config["drawing"]),
-        }
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """`generate` (seed, count -> samples), the climb from noise in the graph, and `score`; kinds as in `GAN`."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan import objectives, penalties
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.serving.export import Signature
 
 
@@ -70,20 +70,10 @@ class DivergenceEstimator(AdversarialModel):
         """Everything `from_config` needs."""
         return {
             **super().get_config(),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "discriminator": described(self.discriminator),
             "objective": described(self.objective),
             "penalty": described(self.penalty),
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "DivergenceEstimator":
-        """Build what `get_config` described, with fresh weights."""
-        parts = {"discriminator": keras.saving.deserialize_keras_object(config["discriminator"])}
-        parts |= {
-            "objective": rebuilt(objectives, config["objective"]),
-            "penalty": rebuilt(penalties, config["penalty"]),
-        }
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """`estimate` (the divergence between two sets of samples) and `score`."""

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kgan import objectives, penalties, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, described, draw, rebuilt
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.networks.blocks import has_batch_normalisation
 from kgan.serving.export import Signature, generate_signature
 
@@ -33,10 +33,10 @@ class LatentGame(AdversarialModel):
         super().__init__(**kwargs)
         self.attach(generator, discriminator)
         for one, other in itertools.product(self.networks("generator"), self.networks("discriminator")):
-            if one.output_shape[1:] != other.input_shape[1:]:
+            if one.output_shape[1:] != first_input_shape(other)[1:]:
                 raise UsageError(
                     f"the generator makes samples of shape {one.output_shape[1:]} but the discriminator takes "
-                    f"{other.input_shape[1:]}: build both for the same shape."
+                    f"{first_input_shape(other)[1:]}: build both for the same shape."
                 )
 
     def attach(self, generator: keras.Model, discriminator: keras.Model) -> None:
@@ -47,7 +47,7 @@ class LatentGame(AdversarialModel):
     @property
     def latent_dim(self) -> int:
         """The size of the code that the generator starts from."""
-        return self.networks("generator")[0].input_shape[-1]
+        return first_input_shape(self.networks("generator")[0])[-1]
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -84,15 +84,9 @@ class LatentGame(AdversarialModel):
         """The options of the game and its networks."""
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "generator": described(self.generator),
+            "discriminator": described(self.discriminator),
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "LatentGame":
-        """Build the game that `get_config` described, with fresh weights."""
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("generator", "discriminator")}
-        return cls(**{**config, **parts})
 
     def signatures(self) -> dict[str, Signature]:
         """What an export of this model answers: `generate`, `decode` and `score`.
@@ -186,8 +180,15 @@ class GAN(LatentGame):
         """The objective on generated samples, as the discriminator sees them now."""
         return self.loss_of_generating(self.discriminator, proposal, seed, training), {}
 
-    def loss_of_judging(self, discriminator: keras.Model, real, fake, seed: tf.Tensor, training: bool):
-        """A discriminator's loss between real and generated samples, and what to report of it."""
+    def loss_of_judging(
+        self, discriminator: Callable, real, fake, seed: tf.Tensor, training: bool, fake_weight: float = 1.0
+    ):
+        """A discriminator's loss between real and generated samples, and what to report of it.
+
+        Args:
+            discriminator: a network, or any callable of (samples, training=...).
+            fake_weight: of the generated samples; only 1 for an objective that does not tell the two sides apart.
+        """
         real, fake = self._noisy(real, draw(seed, 1)), self._noisy(fake, draw(seed, 2))
         # Real and generated go through separately, so that batch statistics stay apart.
         real_scores = discriminator(real, training=training)
@@ -196,12 +197,14 @@ class GAN(LatentGame):
         if self.label_flip and training:
             real_scores, fake_scores = regularisation.flip(real_scores, fake_scores, self.label_flip, draw(seed, 3))
         loss = self.objective.discriminator_loss(real_scores, fake_scores, self.objective.margins(real, fake))
+        if fake_weight != 1.0:
+            loss += (fake_weight - 1.0) * tf.reduce_mean(self.objective.fake_loss(tf.cast(fake_scores, tf.float32)))
         penalty = tf.constant(0.0)
         if self.penalty is not None:
             penalty = self.penalty(partial(discriminator, training=training), real, fake, seed=draw(seed, 4))
         return loss + penalty, {"penalty": penalty, **reported}
 
-    def loss_of_generating(self, discriminator: keras.Model, fake, seed: tf.Tensor, training: bool) -> tf.Tensor:
+    def loss_of_generating(self, discriminator: Callable, fake, seed: tf.Tensor, training: bool) -> tf.Tensor:
         """A generator's loss for its samples, before this discriminator."""
         return self.objective.generator_loss(discriminator(self._noisy(fake, draw(seed, 5)), training=training))
 
@@ -225,14 +228,10 @@ class GAN(LatentGame):
             "label_flip": self.label_flip,
         }
 
-    @classmethod
-    def from_config(cls, config: dict) -> "GAN":
-        """Build the game that `get_config` described, with fresh weights."""
-        rules = {
-            "objective": rebuilt(objectives, config["objective"]),
-            "penalty": rebuilt(penalties, config["penalty"]),
-        }
-        return super().from_config({**config, **rules})
+
+def first_input_shape(network: keras.Model) -> tuple[int | None, ...]:
+    """The shape of a network's input, or of the first of several: samples or latents, before what they go with."""
+    return network.inputs[0].shape
 
 
 def mean_score(discriminator: keras.Model, samples: tf.Tensor) -> tf.Tensor:

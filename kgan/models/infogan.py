@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kgan import objectives, penalties
 from kgan.errors import UsageError
-from kgan.models.adversarial import draw
+from kgan.models.adversarial import described, draw
 from kgan.models.gan import GAN, mean_score, samples_of, served
 from kgan.serving.export import Signature, generate_signature
 
@@ -37,6 +37,7 @@ class Codes:
     continuous: int = 2
 
     def __post_init__(self):
+        object.__setattr__(self, "categorical", tuple(self.categorical))  # a saved one comes back as a list
         if any(values < 2 for values in self.categorical) or self.continuous < 0 or not len(self):
             raise UsageError(
                 f"categorical codes of {self.categorical} values and {self.continuous} continuous codes cannot be "
@@ -210,16 +211,10 @@ class InfoGAN(GAN):
         """Everything `from_config` needs to build this game again."""
         return {
             **super().get_config(),
-            "codes": dataclasses.asdict(self.codes),
+            "codes": described(self.codes),
             "information_weight": self.information_weight,
             "continuous_weight": self.continuous_weight,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "InfoGAN":
-        """Build the game that `get_config` described, with fresh weights."""
-        codes = Codes(tuple(config["codes"]["categorical"]), config["codes"]["continuous"])
-        return super().from_config({**config, "codes": codes})
 
     def signatures(self) -> dict[str, Signature]:
         """As of `GAN`, but with codes beside what is drawn, and what Q reads off samples.

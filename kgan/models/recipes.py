@@ -154,6 +154,7 @@ def build_gan(
     seed: int,
     jit: bool = False,
     kind: Callable[..., GAN] = GAN,
+    outputs: int = 1,
 ) -> GAN:
     """The compiled model that these options describe, for samples of this shape.
 
@@ -164,6 +165,7 @@ def build_gan(
         seed: of initial weights and all noise.
         jit: compile the update with XLA.
         kind: the class of the model, with what it needs beside a GAN's own arguments.
+        outputs: numbers that the discriminator's network gives, where `kind` makes a score of several.
     """
     full = options.resolved()
     generators = [build_generator(full, shape, seed + 2 * member) for member in range(full.ensemble)]
@@ -171,13 +173,14 @@ def build_gan(
         networks.get(full.network).discriminator(
             shape, normalisation=full.discriminator_normalisation, spectral=full.spectral, dropout=full.dropout,
             seed=seed + 1 + 2 * member, **_size(full, full.network), **_activation(full),
+            **({"outputs": outputs} if outputs != 1 else {}),
         )
         for member in range(1 if full.ensemble_sharing == "discriminator" else full.ensemble)
     ]  # fmt: skip
     players = (generators[0], discriminators[0])
     if full.ensemble > 1:
         if kind is not GAN:
-            raise UsageError(f"--ensemble {full.ensemble} is for images and points, which this is not: leave it out.")
+            raise UsageError(f"--ensemble {full.ensemble} is for plain GANs of images and points: leave it out.")
         kind, players = EnsembleGAN, (generators, discriminators)
     objective = RECIPES.get(options.objective, {}).get("objective", options.objective)
     model = kind(

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.datasets.texts import PAD, UNKNOWN, Vocabulary
 from kgan.errors import UsageError
-from kgan.models.adversarial import AdversarialModel, draw
+from kgan.models.adversarial import AdversarialModel, described, draw
 from kgan.serving.export import Signature, generate_signature
 
 
@@ -184,17 +184,11 @@ class SentenceVAE(AdversarialModel):
         """Everything `from_config` needs."""
         return {
             **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "encoder": described(self.encoder),
+            "decoder": described(self.decoder),
             "characters": self.vocabulary.characters,
             "form": self.form,
             "word_dropout": self.word_dropout,
             "annealing_updates": self.annealing_updates,
             "free_nats": self.free_nats,
         }
-
-    @classmethod
-    def from_config(cls, config: dict) -> "SentenceVAE":
-        """Build what `get_config` described, with fresh weights."""
-        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("encoder", "decoder")}
-        return cls(**{**config, **parts})

@@ -8,7 +8,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -145,13 +145,13 @@ class Pictures(Counting):
         path = folder / f"{update:06d}.png"
         Image.fromarray(self.draw()).save(beside := path.with_suffix(".partial"), format="png")
         beside.replace(path)
-        write_gif(sorted(folder.glob("*.png")), self.directory / "progress.gif")
+        write_gif([Image.open(picture) for picture in sorted(folder.glob("*.png"))], self.directory / "progress.gif")
 
 
-def write_gif(pictures: list[Path], path: Path) -> None:
-    """An animation of pictures of equal size, the last one held longest."""
-    frames = [Image.open(picture).convert("P", palette=Image.Palette.ADAPTIVE) for picture in pictures]
-    durations = [400] * (len(frames) - 1) + [2_000]
+def write_gif(pictures: Sequence[Image.Image], path: Path, milliseconds: int = 400) -> None:
+    """An animation of pictures of equal size, each shown so long, the last one longest."""
+    frames = [picture.convert("P", palette=Image.Palette.ADAPTIVE) for picture in pictures]
+    durations = [milliseconds] * (len(frames) - 1) + [2_000]
     beside = path.with_suffix(".partial")
     frames[0].save(beside, format="gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     beside.replace(path)

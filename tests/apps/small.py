@@ -27,8 +27,22 @@ SMALL: dict[str, list[str]] = {
         "gaussian",
     ],
     "disentanglement": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--categorical", "3"],
-    "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
     "representation_learning": ["--data", "folder:{folder}", "--size", "8", "--network", "mlp", "--width", "1"],
+    "attribute_editing": ["--generator", "saved_models/digits", "--width", "4"],
+    "photo_editing": ["--generator", "saved_models/digits", "--width", "4", "--steps", "2"],
+    "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
+    "text_to_image": [
+        "--data",
+        "captions:{folder}",
+        "--size",
+        "8",
+        "--width",
+        "2",
+        "--code-dim",
+        "3",
+        "--text-width",
+        "3",
+    ],
     "toy_distributions": ["--width", "4", "--depth", "1", "--objective", "lsgan"],
     "divergence_estimation": ["--width", "4"],
     "sentence_generation": ["--data", "lines:{folder}/lines.txt", "--width", "4", "--depth", "1", "--latent-dim", "4"],
@@ -63,10 +77,11 @@ def train(name: str, folder: Path, *further) -> Path:
 
 
 def write_pictures(folder: Path, count: int = 120) -> None:
-    """Pictures of noise, 8 x 8, and lines of it."""
+    """Pictures of noise, 8 x 8, with captions, and lines of it."""
     folder.mkdir(parents=True)
     noise = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
     for index, pixels in enumerate(noise):
         Image.fromarray(pixels).save(folder / f"{index}.png")
+        (folder / f"{index}.txt").write_text(f"{['red', 'blue'][index % 2]} hair\n")
     lines = np.random.default_rng(0).choice(list("abcdefgh "), (count, 12))
     (folder / "lines.txt").write_text("".join("".join(line).strip() + "\n" for line in lines))

@@ -6,7 +6,7 @@ and enter it in EXAMPLES.
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
+from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.bigan import BiGAN
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
@@ -22,10 +23,12 @@ from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 from kgan.models.infogan import Codes, InfoGAN
+from kgan.models.inverter import Inverter
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
+from kgan.models.text_to_image import TextToImageGAN
 from kgan.models.vaegan import VAEGAN
-from kgan.networks import blocks, images, mlp, sequences
+from kgan.networks import blocks, captions, images, mlp, sequences
 from kgan.networks.joint import joint_discriminator
 from kgan.networks.recognition import with_features, with_recogniser
 
@@ -33,16 +36,20 @@ BATCH = 8  # samples of one critic step
 
 
 class Example(NamedTuple):
-    """A built model, not compiled; batch number k of n samples, a pure function of both; n inputs of `call`."""
+    """A built model, not compiled; batch number k of n samples, a pure function of both; n inputs of `call`.
+
+    A batch is an array or a nest of arrays, as the model takes it.
+    """
 
     model: AdversarialModel
-    batch: Callable[[int, int], np.ndarray]
-    inputs: Callable[[int], np.ndarray]
+    batch: Callable[[int, int], Any]
+    inputs: Callable[[int], Any]
 
     def batches(self, first: int, steps: int) -> tf.data.Dataset:
         """Batches number `first` to `first + steps - 1`, as `Data.batches` would give them."""
         size = BATCH * self.model.critic_steps
-        return tf.data.Dataset.from_tensor_slices(np.stack([self.batch(k, size) for k in range(first, first + steps)]))
+        batches = [self.batch(k, size) for k in range(first, first + steps)]
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(lambda *each: np.stack(each), *batches))
 
 
 def gan(**options) -> Example:
@@ -152,6 +159,23 @@ def _ids(k: int, n: int) -> np.ndarray:
     return np.random.default_rng(k + 1).integers(0, 10, (n, 5)).astype(np.int32)
 
 
+def text_to_image(**options) -> Example:
+    """Images with captions of five words, and everything that has state."""
+    shape, latent_dim, sizes = (8, 8, 1), 4, {"words": 10, "length": 5, "width": 6}
+    generator = images.dcgan_generator(shape, latent_dim + 3, width=4, seed=1)
+    features = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, outputs=6, seed=2)
+    model = TextToImageGAN(
+        captions.captioned_generator(generator, **sizes, code_dim=3, seed=3),
+        captions.captioned_discriminator(features, **sizes, seed=4),
+        "non-saturating", "gradient-penalty", words="abcdefgh", interpolation=0.5, instance_noise=0.1, **options,
+    )  # fmt: skip
+    return Example(
+        model,
+        lambda k, n: (_uniform(k, n, *shape), _ids(k, n)),
+        lambda n: [_uniform(-1, n, latent_dim), _ids(-1, n)],
+    )
+
+
 def discriminator_alone(**options) -> Example:
     """Images, a buffer that two critic steps almost fill, and every kind of start."""
     shape = (8, 8, 1)
@@ -160,6 +184,16 @@ def discriminator_alone(**options) -> Example:
     model = DiscriminatorAlone(
         discriminator, penalty="r1", ascent=ascent, drawing=Ascent(steps=4), restart=0.3, buffer_size=20, **options
     )
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
+def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
+    """Images of a convolutional generator, judged by a dense discriminator: neither moves, whatever state it has."""
+    shape, latent_dim = (8, 8, 1), 4
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
+    encoder = images.dcgan_discriminator(shape, width=4, normalisation="batch", dropout=0.2, outputs=latent_dim, seed=3)
+    model = kind(generator, discriminator, encoder, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
@@ -181,4 +215,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     SentenceGAN: sentence_gan,
     SentenceVAE: sentence_vae,
     DiscriminatorAlone: discriminator_alone,
+    TextToImageGAN: text_to_image,
+    Inverter: inverter,
+    AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }

@@ -136,7 +136,8 @@ def test_predict_is_call_in_inference_mode_on_the_moving_average(trained):
     model, inputs = trained.model, trained.example.inputs(BATCH)
     before = arrays(model)
     predicted = model.predict(inputs, verbose=0)
-    one_by_one = np.concatenate([model(inputs[k : k + 1]).numpy() for k in range(BATCH)])
+    each = [tf.nest.map_structure(lambda x, k=k: x[k : k + 1], inputs) for k in range(BATCH)]
+    one_by_one = np.concatenate([model(one).numpy() for one in each])
     np.testing.assert_allclose(predicted, one_by_one, rtol=1e-4, atol=1e-6)  # nothing depends on the rest of the batch
     np.testing.assert_allclose(model(inputs, training=True), predicted, rtol=1e-5, atol=1e-6)
     assert np.ptp(predicted, axis=0).max() > 0
@@ -287,7 +288,7 @@ def update(request):
     batch = example.batch(0, 2 * BATCH)
     tf.config.run_functions_eagerly(True)  # what is recorded is to be numbers
     try:
-        report = model.play(tf.constant(batch))
+        report = model.play(tf.nest.map_structure(tf.constant, batch))
     finally:
         tf.config.run_functions_eagerly(False)
     return request.param, model, batch, calls, report
@@ -298,7 +299,7 @@ def test_each_critic_step_sees_fresh_data_and_other_random_numbers(update):
     for judge in model.judges:
         slices = [tf.nest.flatten(seen)[0].numpy() for player, seen, _ in calls if player == judge]
         assert len(slices) == 2
-        np.testing.assert_array_equal(np.concatenate(slices), batch)
+        np.testing.assert_array_equal(np.concatenate(slices), tf.nest.flatten(batch)[0])
         seeds = [tuple(seed.numpy()) for player, _, seed in calls if player == judge]
         assert seeds[0] != seeds[1]
     for proposer in model.proposers:
@@ -346,7 +347,7 @@ def test_only_its_own_optimiser_moves_a_player(kind):
         model = example.model
         for player in model.players:
             model.optimizer_of(player).learning_rate = 0.1 if player == moving else 0.0
-        model.play(tf.constant(example.batch(0, 2 * BATCH)))
+        model.play(tf.nest.map_structure(tf.constant, example.batch(0, 2 * BATCH)))
         return {player: [np.array(variable) for variable in model.variables_of(player)] for player in model.players}
 
     rest = after_an_update(None)  # not the initial weights: spectral normalisation rescales them in place

@@ -1,6 +1,5 @@
 """Figures of autoencoders, by hand."""
 
-import kgan  # noqa: F401  isort: skip
 import numpy as np
 import pytest
 

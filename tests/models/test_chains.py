@@ -92,9 +92,9 @@ def test_annealed_gibbs_nearly_always_finds_what_viterbi_finds():
     lengths = random.integers(2, 7, 300)
     best = labelling_scores(unary, transition, Exact().best(unary, transition, lengths), lengths)
     greedy = labelling_scores(unary, transition, unary.argmax(axis=2), lengths)
-    found = labelling_scores(unary, transition, Gibbs().best(unary, transition, lengths, random), lengths)
+    found = labelling_scores(unary, transition, Gibbs(sweeps=300).best(unary, transition, lengths, random), lengths)
     assert (found <= best + 1e-9).all() and (found >= greedy).all()
-    assert (found > best - 1e-9).mean() > 0.9 and (greedy > best - 1e-9).mean() < 0.3
+    assert (found > best - 1e-9).mean() > 0.95 and (greedy > best - 1e-9).mean() < 0.3
 
 
 def test_the_score_is_weights_times_features():
