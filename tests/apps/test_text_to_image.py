@@ -15,7 +15,7 @@ from kgan.serving import exported
 
 TINY = [
     "--size", "8", "--width", "2", "--code-dim", "3", "--text-width", "3", "--latent-dim", "4", "--updates", "2",
-    "--batch-size", "8",
+    "--batch-size", "8", "--objective", "dcgan",
 ]  # fmt: skip
 
 
