@@ -36,6 +36,9 @@ class Options(GANOptions, TrainOptions):
     """Weight of the bound on the mutual information of codes and images for the generator; 0 makes it a plain GAN."""
     continuous_weight: float = 0.1
     """Weight of the continuous codes within that bound."""
+    jitter: float = 0.15
+    """How far generated images are turned, stretched and shifted at random before their categories are read off them,
+    so that a category is no slant or width but a shape; 0 is the paper's InfoGAN."""
     recogniser: Literal["shared", "own"] | None = None
     """What reads the codes off: a second head of the discriminator, or a network of its own; left out, shared, and of
     a plain GAN its own, which changes nothing in it."""
@@ -161,7 +164,7 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
         scale = [1.0] * options.latent_dim + [options.emphasis] * codes.size
         generator = keras.Model(latents, generator(keras.layers.Rescaling(scale)(latents)), name=generator.name)
         weights = {"information_weight": options.information, "continuous_weight": options.continuous_weight}
-        return InfoGAN(generator, judge, *rules, codes=codes, **weights, **given)
+        return InfoGAN(generator, judge, *rules, codes=codes, jitter=options.jitter, **weights, **given)
 
     inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)
     return build_gan(inner, shape, options.updates, options.seed, options.devices.jit, infogan)

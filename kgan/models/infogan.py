@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import objectives, penalties
+from kgan import objectives, penalties, regularisation
 from kgan.errors import UsageError
 from kgan.models.adversarial import described, draw
 from kgan.models.gan import GAN, mean_score, samples_of, served
@@ -132,6 +132,7 @@ class InfoGAN(GAN):
         codes: Codes = Codes(),  # noqa: B008  (frozen)
         information_weight: float = 1.0,
         continuous_weight: float = 0.1,
+        jitter: float = 0.0,
         **kwargs,
     ):
         """Put the players together.
@@ -145,9 +146,13 @@ class InfoGAN(GAN):
             information_weight: w, at least 0.
             continuous_weight: of continuous codes within L_I as it is minimised, at least 0; what is reported is in
                 nats all the same.
+            jitter: how far generated images are turned, stretched and shifted at random before their categories are
+                read off them, as of `kgan.regularisation.jitter`; not of the paper. A category is then what such a
+                move leaves as it is, and not a slant or a width, which are left for the continuous codes to say.
             kwargs: as of `GAN`.
         """
-        for name, value in {"information_weight": information_weight, "continuous_weight": continuous_weight}.items():
+        weights = {"information_weight": information_weight, "continuous_weight": continuous_weight}
+        for name, value in {**weights, "jitter": jitter}.items():
             if not value >= 0:
                 raise UsageError(f"{name} is {value}: give 0 or more.")
         shapes = discriminator.output_shape
@@ -161,8 +166,12 @@ class InfoGAN(GAN):
                 f"the generator starts from {generator.input_shape[-1]} numbers but the codes are {codes.size}: "
                 "build it for as many, and the noise."
             )
+        if jitter and len(generator.output_shape) != 4:
+            raise UsageError(
+                f"jitter {jitter} turns images but samples are {generator.output_shape[1:]}: leave it at 0."
+            )
         super().__init__(generator, discriminator, objective, penalty, **kwargs)
-        self.codes = codes
+        self.codes, self.jitter = codes, jitter
         self.information_weight = information_weight
         self.continuous_weight = continuous_weight
 
@@ -184,6 +193,7 @@ class InfoGAN(GAN):
         (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss, report = self.loss_of_judging(judge, samples_of(batch), samples, seed, training)
         _, posterior, *_ = judge.posteriors  # of real samples, of generated ones, and of those that a penalty is of
+        posterior = self._of_categories_moved(samples, posterior, draw(seed, 7), training)
         bound, information = self._bound(codes, posterior)
         return loss - bound, {**report, **information}
 
@@ -191,7 +201,16 @@ class InfoGAN(GAN):
         """G's loss as in `GAN`, less the weighted bound."""
         (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss = self.loss_of_generating(judge, samples, seed, training)
-        return loss - self.information_weight * self._bound(codes, judge.posteriors[0])[0], {}
+        posterior = self._of_categories_moved(samples, judge.posteriors[0], draw(seed, 8), training)
+        return loss - self.information_weight * self._bound(codes, posterior)[0], {}
+
+    def _of_categories_moved(self, samples, posterior: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
+        """This posterior of samples, but its categories' logits are those of the samples moved about."""
+        if not self.jitter:
+            return posterior
+        moved = regularisation.jitter(samples, self.jitter, seed)
+        logits = sum(self.codes.categorical)
+        return tf.concat([self.discriminator(moved, training=training)[1][:, :logits], posterior[:, logits:]], axis=1)
 
     def _bound(self, codes: tf.Tensor, posterior: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """L_I with its kinds of codes weighted, and each kind's part in nats."""
@@ -214,6 +233,7 @@ class InfoGAN(GAN):
             "codes": described(self.codes),
             "information_weight": self.information_weight,
             "continuous_weight": self.continuous_weight,
+            "jitter": self.jitter,
         }
 
     def signatures(self) -> dict[str, Signature]:

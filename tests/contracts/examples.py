@@ -67,7 +67,7 @@ def infogan(**options) -> Example:
     generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     discriminator = with_recogniser(discriminator, codes.parameters, width=6, seed=3)
-    model = InfoGAN(generator, discriminator, penalty="r1", codes=codes, instance_noise=0.1, **options)
+    model = InfoGAN(generator, discriminator, penalty="r1", codes=codes, jitter=0.1, instance_noise=0.1, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 

@@ -7,7 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from scipy.stats import norm
 
+from kgan import regularisation
 from kgan.errors import UsageError
+from kgan.models.adversarial import draw
 from kgan.models.infogan import LEAST_DEVIATION, Codes, InfoGAN
 from kgan.networks import mlp
 from kgan.networks.recognition import with_recogniser
@@ -109,6 +111,27 @@ def test_each_players_gradient_is_that_of_its_terms(shared):
     assert all(np.abs(gradient).max() > 1e-6 for gradient in from_bound)  # it is not detached from the generator
 
 
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_categories_are_read_off_moved_images_and_the_rest_off_them_as_they_are(player):
+    shape, codes = (8, 8, 1), Codes((3,), 1)
+    generator = mlp.mlp_generator(shape, 4, widths=(8,), seed=1)
+    judge = with_recogniser(mlp.mlp_discriminator(shape, widths=(8,), seed=2), codes.parameters, seed=3)
+    model = InfoGAN(generator, judge, codes=codes, jitter=0.3, information_weight=0.5, continuous_weight=0.2)
+    real = np.random.default_rng(0).uniform(-1, 1, (6, *shape)).astype(np.float32)
+    proposal = samples, drawn = model.propose(real, SEED, training=True)
+    moved = regularisation.jitter(samples, 0.3, draw(SEED, 7 if player == "discriminator" else 8))
+    assert np.abs(moved - samples).max() > 0.01
+    (fake, still), (_, turned), (true, _) = judge(samples), judge(moved), judge(real)
+    bound = tf.reduce_mean(codes.information(drawn, turned)[:, 0])
+    bound += 0.2 * tf.reduce_mean(codes.information(drawn, still)[:, 1])
+    game = tf.reduce_mean(tf.nn.softplus(-fake))
+    expected = game - 0.5 * bound
+    if player == "discriminator":
+        expected = tf.reduce_mean(tf.nn.softplus(-true)) + tf.reduce_mean(tf.nn.softplus(fake)) - bound
+    found, _ = getattr(model, f"{player}_loss")(real, proposal, SEED, training=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_a_recogniser_of_its_own_leaves_the_discriminator_alone():
     real = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
     for shared in (True, False):
@@ -161,6 +184,8 @@ def test_a_code_finds_two_clusters_and_without_its_weight_does_not():
         (lambda: Codes((2,), -1), "-1 continuous codes"),
         (lambda: small(information_weight=-1.0), "information_weight is -1.0"),
         (lambda: small(continuous_weight=float("nan")), "continuous_weight is nan"),
+        (lambda: small(jitter=-0.1), "jitter is -0.1"),
+        (lambda: small(jitter=0.1), "jitter 0.1 turns images"),
         (lambda: InfoGAN(mlp.mlp_generator((2,), 9), mlp.mlp_discriminator((2,))), "must give scores and"),
         (
             lambda: InfoGAN(
