@@ -36,12 +36,14 @@ class Options(GANOptions, TrainOptions):
     """Weight of the bound on the mutual information of codes and images for the generator; 0 makes it a plain GAN."""
     continuous_weight: float = 0.1
     """Weight of the continuous codes within that bound."""
-    jitter: float = 0.15
-    """How far generated images are turned, stretched and shifted at random before their categories are read off them,
-    so that a category is no slant or width but a shape; 0 is the paper's InfoGAN."""
+    jitter: float = 0.1
+    """How far all images are turned, stretched and shifted at random before they are judged and their codes read, so
+    that a category is a shape and no slant or width (0.1 is 6 degrees and a tenth); 0 is the paper's InfoGAN."""
     recogniser: Literal["shared", "own"] | None = None
     """What reads the codes off: a second head of the discriminator, or a network of its own; left out, shared, and of
     a plain GAN its own, which changes nothing in it."""
+    width: int = 16
+    """Channels at half the image's size, doubled at every halving; units of each layer of an mlp."""
     latent_dim: int = 16
     """Size of the noise beside the codes; the less noise, the more is left for codes to say."""
     generator_learning_rate: float | None = 1e-3

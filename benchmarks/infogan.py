@@ -47,9 +47,9 @@ def main() -> None:
         protocol="8,000 training digits; a code of 10 values and two continuous ones beside "
         f"{used.latent_dim} of noise; {used.updates:,} updates of {used.batch_size}, {used.objective}, "
         f"Adam({used.beta_1:g}, {used.beta_2:g}) with rates {used.generator_learning_rate:g} and "
-        f"{used.discriminator_learning_rate:g}, codes enlarged {used.emphasis:g} times, instance noise "
-        f"{used.instance_noise:g} falling to 0 in the first half, moving average {used.average_decay:g}; the defaults "
-        f"of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the code matched one to one with a class "
+        f"{used.discriminator_learning_rate:g}, codes enlarged {used.emphasis:g} times, all images "
+        f"moved by {used.jitter:g} before they are judged and recognised, width {used.width}, moving average "
+        f"{used.average_decay:g}; the defaults of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the code matched one to one with a class "
         "of the shipped digit classifier. To pass, every seed must meet the bar.",
     )
     raise SystemExit(0 if passed else 1)

@@ -146,9 +146,10 @@ class InfoGAN(GAN):
             information_weight: w, at least 0.
             continuous_weight: of continuous codes within L_I as it is minimised, at least 0; what is reported is in
                 nats all the same.
-            jitter: how far generated images are turned, stretched and shifted at random before their categories are
-                read off them, as of `kgan.regularisation.jitter`; not of the paper. A category is then what such a
-                move leaves as it is, and not a slant or a width, which are left for the continuous codes to say.
+            jitter: how far all images, data and generated, are turned, stretched and shifted at random before they are
+                judged and recognised, as of `kgan.regularisation.jitter` (differentiable augmentation, Zhao et al.
+                2020; not of the paper). What is said by a small move is lost then, and a category that is to be known
+                for certain had better be a shape.
             kwargs: as of `GAN`.
         """
         weights = {"information_weight": information_weight, "continuous_weight": continuous_weight}
@@ -190,27 +191,17 @@ class InfoGAN(GAN):
 
     def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """D's loss as in `GAN`, less the bound, which Q and what it shares with D are to raise."""
-        (samples, codes), judge = proposal, _Scorer(self.discriminator)
+        (samples, codes), judge = proposal, _Scorer(self.discriminator, self.jitter, seed)
         loss, report = self.loss_of_judging(judge, samples_of(batch), samples, seed, training)
         _, posterior, *_ = judge.posteriors  # of real samples, of generated ones, and of those that a penalty is of
-        posterior = self._of_categories_moved(samples, posterior, draw(seed, 7), training)
         bound, information = self._bound(codes, posterior)
         return loss - bound, {**report, **information}
 
     def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """G's loss as in `GAN`, less the weighted bound."""
-        (samples, codes), judge = proposal, _Scorer(self.discriminator)
+        (samples, codes), judge = proposal, _Scorer(self.discriminator, self.jitter, seed)
         loss = self.loss_of_generating(judge, samples, seed, training)
-        posterior = self._of_categories_moved(samples, judge.posteriors[0], draw(seed, 8), training)
-        return loss - self.information_weight * self._bound(codes, posterior)[0], {}
-
-    def _of_categories_moved(self, samples, posterior: tf.Tensor, seed: tf.Tensor, training: bool) -> tf.Tensor:
-        """This posterior of samples, but its categories' logits are those of the samples moved about."""
-        if not self.jitter:
-            return posterior
-        moved = regularisation.jitter(samples, self.jitter, seed)
-        logits = sum(self.codes.categorical)
-        return tf.concat([self.discriminator(moved, training=training)[1][:, :logits], posterior[:, logits:]], axis=1)
+        return loss - self.information_weight * self._bound(codes, judge.posteriors[0])[0], {}
 
     def _bound(self, codes: tf.Tensor, posterior: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """L_I with its kinds of codes weighted, and each kind's part in nats."""
@@ -281,11 +272,13 @@ class InfoGAN(GAN):
 class _Scorer:
     """A discriminator of two outputs that answers with its scores, and keeps the posteriors of all it was asked of."""
 
-    def __init__(self, discriminator: keras.Model):
-        self.discriminator = discriminator
+    def __init__(self, discriminator: keras.Model, jitter: float = 0.0, seed: tf.Tensor | None = None):
+        self.discriminator, self.jitter, self.seed = discriminator, jitter, seed
         self.posteriors: list[tf.Tensor] = []
 
     def __call__(self, samples: tf.Tensor, training: bool) -> tf.Tensor:
+        if self.jitter:
+            samples = regularisation.jitter(samples, self.jitter, draw(self.seed, 7 + len(self.posteriors)))
         scores, posterior = self.discriminator(samples, training=training)
         self.posteriors.append(posterior)
         return scores
