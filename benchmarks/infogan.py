@@ -49,8 +49,8 @@ def main() -> None:
         f"Adam({used.beta_1:g}, {used.beta_2:g}) with rates {used.generator_learning_rate:g} and "
         f"{used.discriminator_learning_rate:g}, codes enlarged {used.emphasis:g} times, all images "
         f"moved by {used.jitter:g} before they are judged and recognised, width {used.width}, moving average "
-        f"{used.average_decay:g}; the defaults of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the code matched one to one with a class "
-        "of the shipped digit classifier. To pass, every seed must meet the bar.",
+        f"{used.average_decay:g}; the defaults of apps.disentanglement. Error: {SAMPLES:,} samples, each value of the "
+        "code matched one to one with a class of the shipped digit classifier. To pass, every seed must meet the bar.",
     )
     raise SystemExit(0 if passed else 1)
 
