@@ -1,6 +1,6 @@
 """E13: whether a categorical code finds the digits by itself, beside a plain GAN whose codes are noise like any other.
 
-    python -m benchmarks.infogan [--seeds 0]
+    python -m benchmarks.infogan [--seeds 0 1 2]
 
 The settings are the defaults of `python -m apps.disentanglement train`; the plain GAN is --information 0. What is
 trained is kept in runs/infogan, and not trained again.
@@ -28,7 +28,7 @@ def measured(options: Options) -> tuple[dict[str, Figure], float]:
 
 def main() -> None:
     """Train both and write the rows."""
-    given = arguments(__doc__, seeds=1)
+    given = arguments(__doc__, seeds=3)
     rows = []
     for information, setting in ((Options.information, "InfoGAN"), (0.0, "plain GAN, Q looking on")):
         runs = [

@@ -3,7 +3,7 @@
     python -m benchmarks.representations [--seeds 0]
 
 The settings are the defaults of `python -m apps.representation_learning train`, and of `python -m apps.autoencoding
-train` for the VAE. What is trained is kept in runs/representations, and not trained again.
+train` for the VAE, with codes of the same size. What is trained is kept in runs/representations, and not trained again.
 """
 
 from pathlib import Path
@@ -15,6 +15,7 @@ from kgan.metrics import codes
 from kgan.training import devices
 
 FOLDER = Path("runs/representations")
+UPDATES = representation_learning.Options.updates
 APPS = {
     "bigan": (representation_learning.RepresentationLearning, representation_learning.Options),
     "vaegan": (representation_learning.RepresentationLearning, representation_learning.Options),
@@ -26,7 +27,10 @@ def measured(name: str, seed: int, threads: int) -> dict[str, float]:
     """Figures of one model, trained unless that was done before."""
     kind, options_of = APPS[name]
     app = kind()
-    options = options_of(model=name, seed=seed, devices=devices.Devices(threads=threads))
+    size = representation_learning.Options.latent_dim
+    options = options_of(
+        model=name, latent_dim=size, updates=UPDATES, seed=seed, devices=devices.Devices(threads=threads)
+    )
     model = trained(app, options, FOLDER / f"{name}-{seed}")
     training, held_out = app.data(options, "train"), app.data(options, "test")
     again = model.call("reconstruct", images=held_out.examples)["images"]
@@ -76,10 +80,10 @@ def main() -> None:
         command="python -m benchmarks.representations",
         seeds=given.seeds,
         protocol=f"8,000 training digits, 1,000 held out; {used.latent_dim} latents and {used.updates:,} updates of "
-        f"{used.batch_size} for BiGAN and VAE-GAN, the defaults of apps.representation_learning; VAE: the defaults of "
-        "apps.autoencoding, in float32. Nearest neighbour by Euclidean distance, linear probe: logistic regression on "
-        "standardised values, both on the codes of the 8,000 and asked of the 1,000. Sharpness: variance of the "
-        "Laplacian. Bidirectional features must beat pixels, and VAE-GAN must be sharper than the VAE, on every seed.",
+        f"{used.batch_size} for each; BiGAN and VAE-GAN: the defaults of apps.representation_learning, VAE: those of "
+        "apps.autoencoding. Nearest neighbour by Euclidean distance, linear probe: logistic regression on standardised "
+        "values, both on the codes of the 8,000 and asked of the 1,000. Sharpness: variance of the Laplacian. "
+        "Bidirectional features must beat pixels, and VAE-GAN must be sharper than the VAE, on every seed.",
     )
     raise SystemExit(0 if passed else 1)
 

@@ -83,6 +83,7 @@ def test_a_plain_gan_is_drawn_beside(tmp_path, capsys):
         (["--categorical", "1"], "categorical codes of (1,) values"),
         (["--continuous", "-1"], "-1 continuous codes"),
         (["--information", "-1"], "information_weight is -1.0"),
+        (["--jitter", "-1"], "jitter is -1.0"),
         (["--ensemble", "2"], "--ensemble 2 is for image_generation"),
         (["--information", "0", "--recogniser", "shared"], "--recogniser shared would change the plain GAN"),
         (["--emphasis", "0"], "--emphasis is 0"),
