@@ -1,6 +1,7 @@
 """Images like those of a data set: any objective, penalty and network of the GAN family, on any images."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,14 +108,19 @@ class ImageGeneration(App):
 
     def health(self, model, options: Options, data: Data) -> dict:
         """Warn when samples grow alike, or when the discriminator no longer errs."""
-        usual = diversity(data.examples[:256])
-
-        def ratio() -> float:
-            images = model.signatures()["generate"].function(seed=tf.constant(0, tf.int64), count=64)["images"]
-            return diversity(images.numpy()) / usual
-
         judged = options.model == "gan" and options.objective in CLASSIFYING
-        return {"saturated_loss": 0.01 if judged else None, "diversity": ratio if usual > 0 else None}
+        return {"saturated_loss": 0.01 if judged else None, "diversity": relative_diversity(model, data)}
+
+
+def relative_diversity(model, data: Data) -> Callable[[], float] | None:
+    """What measures how different a model's samples are, divided by how different images are; None if all are alike."""
+    usual = diversity(data.examples[:256])
+
+    def ratio() -> float:
+        images = model.signatures()["generate"].function(seed=tf.constant(0, tf.int64), count=64)["images"]
+        return diversity(images.numpy()) / usual
+
+    return ratio if usual > 0 else None
 
 
 def _network(options: Options, features: str | None):

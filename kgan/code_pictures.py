@@ -78,8 +78,20 @@ def tsne_of_pixels_and_codes(
 
 def side_by_side(images: dict[str, np.ndarray]) -> np.ndarray:
     """Grids of images of one size, each under its title."""
-    canvas = Canvas(figsize=(5 * len(images), 5.4), dpi=100, layout="constrained")
-    for axes, (title, several) in zip(canvas.subplots(1, len(images), squeeze=False)[0], images.items(), strict=True):
-        axes.imshow(pictures.grid(several), interpolation="nearest")
-        axes.set(title=title, xticks=[], yticks=[])
+    return titled([{title: pictures.grid(several) for title, several in images.items()}])
+
+
+def titled(rows: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+    """Rows of pictures, uint8 [H, W, 3], each picture under its title."""
+    columns = max(map(len, rows))
+    heights = [max(sheet.shape[0] / sheet.shape[1] for sheet in row.values()) for row in rows]
+    size = (5 * columns, 5 * sum(heights) + 0.4 * len(rows))
+    canvas = Canvas(figsize=size, dpi=100, layout="constrained")
+    drawn = canvas.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
+    for line, row in zip(drawn, rows, strict=True):
+        for axes in line:
+            axes.axis("off")
+        for axes, (title, sheet) in zip(line, row.items(), strict=False):
+            axes.imshow(sheet, interpolation="nearest")
+            axes.set(title=title)
     return pictures.from_figure(canvas)

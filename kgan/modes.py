@@ -150,7 +150,7 @@ def draw(model: Caller, count: int, seed: int = 0) -> np.ndarray:
         model.call("generate", seed=seed + index, count=min(100, count - 100 * index))
         for index in range(math.ceil(count / 100))
     ]
-    (kind,) = calls[0].keys() - {"members"}
+    kind = "images" if "images" in calls[0] else "samples"
     return np.concatenate([call[kind] for call in calls])
 
 

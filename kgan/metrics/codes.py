@@ -1,8 +1,12 @@
 """Figures of autoencoders: bounds on the likelihood, how near and how sharp their images are, what codes know."""
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp
-from sklearn.neighbors import NearestNeighbors
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from kgan.errors import UsageError
 
@@ -53,3 +57,36 @@ def neighbour_accuracy(points: np.ndarray, labels: np.ndarray) -> float:
     """The share of points [N, D] whose nearest other point is of the same class, labels [N]."""
     nearest = NearestNeighbors(n_neighbors=1).fit(points).kneighbors(return_distance=False)[:, 0]
     return float((labels[nearest] == labels).mean())
+
+
+Labelled = tuple[np.ndarray, np.ndarray]  # points [N, D], labels [N]
+
+
+def neighbour_transfer(training: Labelled, held_out: Labelled) -> float:
+    """The share of held-out points whose nearest training point, by Euclidean distance, is of the same class."""
+    return float(KNeighborsClassifier(1).fit(*training).score(*held_out))
+
+
+def linear_probe(training: Labelled, held_out: Labelled) -> float:
+    """The share of held-out points that a logistic regression on standardised training points puts in their class."""
+    return float(make_pipeline(StandardScaler(), LogisticRegression(max_iter=1_000)).fit(*training).score(*held_out))
+
+
+def matched_classes(values: np.ndarray, classes: np.ndarray, sizes: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Match each value of a categorical code with a class of its own, so that as many samples as can be agree.
+
+    Args:
+        values: of the code that each sample was made from, int [N].
+        classes: of the same samples, int [N].
+        sizes: how many values and classes there are; of the more numerous some stay alone.
+
+    Returns:
+        the class of each value, -1 for one that has none, and the share of samples that are of another class than
+        their value's.
+    """
+    counts = np.zeros(sizes, np.int64)
+    np.add.at(counts, (values, classes), 1)
+    rows, columns = linear_sum_assignment(counts, maximize=True)
+    match = np.full(sizes[0], -1)
+    match[rows] = columns
+    return match, float((match[values] != classes).mean())

@@ -1,5 +1,6 @@
 """Codes: an encoder and a decoder that propose together, with no judge but the data."""
 
+from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
 import keras
@@ -142,29 +143,12 @@ class Autoencoder(AdversarialModel):
     def signatures(self) -> dict[str, Signature]:
         """`reconstruct`, `encode` (codes are float32 [N, latent_dim]), `decode`, and `generate` from codes N(0, 1)."""
         encoder, decoder = self.inference("encoder"), self.inference("decoder")
-        shape = encoder.input_shape[1:]
-        images = {"images": tf.TensorSpec([None, *shape], tf.uint8, name="images")}
-        codes = {"codes": tf.TensorSpec([None, self.latent_dim], tf.float32, name="codes")}
-
-        def reconstruct(images):
-            return {"images": to_uint8(self(from_uint8(images)))}
-
-        def encode(images):
-            return {"codes": self.codes(encoder(from_uint8(images), training=False))}
-
-        def decode(codes):
-            return {"images": to_uint8(self.likelihood.mean(decoder(codes, training=False)))}
-
-        def generate(seed, count):
-            return decode(tf.random.stateless_normal([count, self.latent_dim], tf.stack([seed, 0])))
-
-        blank = {"images": np.zeros([1, *shape], np.uint8)}
-        return {
-            "reconstruct": Signature(reconstruct, images, blank),
-            "encode": Signature(encode, images, blank),
-            "decode": Signature(decode, codes, {"codes": np.zeros([1, self.latent_dim], np.float32)}),
-            "generate": generate_signature(generate),
-        }
+        return code_signatures(
+            encoder.input_shape[1:],
+            self.latent_dim,
+            lambda images: self.codes(encoder(images, training=False)),
+            lambda codes: self.likelihood.mean(decoder(codes, training=False)),
+        )
 
 
 @keras.saving.register_keras_serializable(package="kgan")
@@ -196,8 +180,7 @@ class VAE(Autoencoder):
 
     def sampled(self, encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """A draw from q, through which gradients pass."""
-        mean, log_variance = tf.split(encoded, 2, axis=-1)
-        return mean + tf.exp(log_variance / 2) * tf.random.stateless_normal(tf.shape(mean), seed)
+        return gaussian_sample(encoded, seed)
 
     def autoencoder_loss(self, batch, proposal: Proposal, seed: tf.Tensor, training: bool):
         """Distortion and rate (both nats), the latter above the free bits and weighed; reports the true bound too."""
@@ -245,3 +228,41 @@ def gaussian_rates(encoded: tf.Tensor) -> tf.Tensor:
     """KL(N(mean, variance) || N(0, 1)) in nats, of each latent [N, latent_dim], of [N, 2 latent_dim]."""
     mean, log_variance = tf.split(encoded, 2, axis=-1)
     return (mean**2 + tf.exp(log_variance) - 1 - log_variance) / 2
+
+
+def gaussian_sample(encoded: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """A draw from N(mean, variance), [N, latent_dim], of [N, 2 latent_dim]; gradients pass through it."""
+    mean, log_variance = tf.split(encoded, 2, axis=-1)
+    return mean + tf.exp(log_variance / 2) * tf.random.stateless_normal(tf.shape(mean), seed)
+
+
+def code_signatures(
+    shape: tuple[int, ...],
+    latent_dim: int,
+    encode: Callable[[tf.Tensor], tf.Tensor],
+    decode: Callable[[tf.Tensor], tf.Tensor],
+) -> dict[str, Signature]:
+    """What every model of images and their codes answers: `reconstruct`, `encode`, `decode` and `generate`.
+
+    Args:
+        shape: (H, W, C) of an image.
+        latent_dim: length of a code, which is N(0, 1) where images are generated.
+        encode: images float32 in [-1, 1] -> codes [N, latent_dim], in inference mode.
+        decode: the other way round.
+    """
+    images = {"images": tf.TensorSpec([None, *shape], tf.uint8, name="images")}
+    codes = {"codes": tf.TensorSpec([None, latent_dim], tf.float32, name="codes")}
+    blank = {"images": np.zeros([1, *shape], np.uint8)}
+
+    def served(codes):
+        return {"images": to_uint8(decode(codes))}
+
+    def generate(seed, count):
+        return served(tf.random.stateless_normal([count, latent_dim], tf.stack([seed, 0])))
+
+    return {
+        "reconstruct": Signature(lambda images: served(encode(from_uint8(images))), images, blank),
+        "encode": Signature(lambda images: {"codes": encode(from_uint8(images))}, images, blank),
+        "decode": Signature(served, codes, {"codes": np.zeros([1, latent_dim], np.float32)}),
+        "generate": generate_signature(generate),
+    }

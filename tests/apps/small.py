@@ -26,6 +26,8 @@ SMALL: dict[str, list[str]] = {
         "--likelihood",
         "gaussian",
     ],
+    "disentanglement": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--categorical", "3"],
+    "representation_learning": ["--data", "folder:{folder}", "--size", "8", "--network", "mlp", "--width", "1"],
     "attribute_editing": ["--generator", "saved_models/digits", "--width", "4"],
     "photo_editing": ["--generator", "saved_models/digits", "--width", "4", "--steps", "2"],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],

@@ -16,18 +16,23 @@ from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
+from kgan.models.bigan import BiGAN
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
 from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
+from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.inverter import Inverter
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
+from kgan.models.vaegan import VAEGAN
 from kgan.networks import blocks, captions, images, mlp, sequences
 from kgan.networks.features import feature_extractor
+from kgan.networks.joint import joint_discriminator
+from kgan.networks.recognition import with_features, with_recogniser
 
 BATCH = 8  # samples of one critic step
 
@@ -55,6 +60,16 @@ def gan(**options) -> Example:
     generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     model = GAN(generator, discriminator, "non-saturating", "gradient-penalty", instance_noise=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def infogan(**options) -> Example:
+    """Images from noise, two categorical codes and a continuous one, with a recogniser that shares the features."""
+    shape, latent_dim, codes = (8, 8, 1), 9, Codes((3, 2), 1)
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
+    discriminator = with_recogniser(discriminator, codes.parameters, width=6, seed=3)
+    model = InfoGAN(generator, discriminator, penalty="r1", codes=codes, jitter=0.1, instance_noise=0.1, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 
@@ -118,6 +133,27 @@ def autoencoder(kind: type[Autoencoder] = Autoencoder, **options) -> Example:
     )
     decoder = mlp.mlp_generator(shape, latent_dim, widths=(8,), activation="leaky_relu", output="linear", seed=2)
     model = kind(encoder, Gaussian().decoder(decoder), "gaussian", jitter=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
+def bigan(**options) -> Example:
+    """Images, a stochastic encoder, and everything that has state."""
+    shape, latent_dim = (8, 8, 1), 3
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    encoder = mlp.mlp_discriminator(shape, widths=(8,), outputs=2 * latent_dim, normalisation="batch", seed=2)
+    features = mlp.mlp_discriminator(shape, widths=(8,), outputs=6, spectral=True, seed=3)
+    discriminator = joint_discriminator(features, latent_dim, units=6, dropout=0.2, seed=4)
+    model = BiGAN(generator, encoder, discriminator, jitter=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
+
+
+def vaegan(**options) -> Example:
+    """Images, and everything that has state."""
+    shape, latent_dim = (8, 8, 1), 3
+    decoder = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    encoder = mlp.mlp_discriminator(shape, widths=(8,), outputs=2 * latent_dim, normalisation="batch", seed=2)
+    discriminator = with_features(mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=3))
+    model = VAEGAN(encoder, decoder, discriminator, gamma=0.5, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
@@ -190,6 +226,9 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     GAN: gan,
     Autoencoder: autoencoder,
     VAE: partial(autoencoder, VAE),
+    BiGAN: bigan,
+    VAEGAN: vaegan,
+    InfoGAN: infogan,
     EnsembleGAN: ensemble,
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),

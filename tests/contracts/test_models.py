@@ -377,4 +377,7 @@ def test_training_stops_at_the_first_weight_that_is_not_a_number(kind):
     variable.assign(variable * np.nan)
     example.model.fit(example.batches(0, 3), verbose=0, callbacks=[callbacks.Health(0, 1)])
     assert int(example.model.updates) == 1
-    assert f"stopped at update 1: {player}_loss is nan" in example.model.unhealthy
+    # What the judges say of it reaches the others' losses at once.
+    assert any(
+        f"stopped at update 1: {player}_loss is nan" in example.model.unhealthy for player in example.model.players
+    )

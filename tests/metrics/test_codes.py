@@ -45,3 +45,26 @@ def test_what_codes_know():
     assert codes.neighbour_accuracy(points[labels < 2], labels[labels < 2]) == 1.0
     shuffled = random.permutation(labels)
     assert codes.neighbour_accuracy(points, shuffled) == pytest.approx(0.25, abs=0.15)
+
+
+def test_matched_classes_by_hand():
+    values = np.array([0, 0, 0, 1, 1, 1, 2])
+    classes = np.array([5, 5, 4, 5, 5, 5, 4])  # to value 0 the likeliest class is 5, which value 1 has more of
+    match, error = codes.matched_classes(values, classes, (3, 6))
+    assert list(match[:2]) == [4, 5] and match[2] not in (4, 5) and error == pytest.approx(3 / 7)
+    match, error = codes.matched_classes(classes, values, (6, 2 + 1))
+    assert match[5] == 1 and match[4] in (0, 2) and (match == -1).sum() == 3
+
+
+def test_transfer_by_hand():
+    training = np.array([[0.0, 0.0], [0.0, 2.0], [9.0, 1.0]]), np.array([3, 4, 3])
+    held_out = np.array([[0.0, 0.4], [1.0, 1.5], [8.0, 1.0], [0.0, 0.9]]), np.array([3, 4, 4, 3])
+    assert codes.neighbour_transfer(training, held_out) == pytest.approx(3 / 4)
+
+
+def test_a_linear_probe_reads_what_lies_along_a_line_and_nothing_else():
+    points = np.random.default_rng(0).normal(size=(600, 2)) * [1, 1_000]
+    of_line, of_ring = (points[:, 0] > 0).astype(int), (np.abs(points[:, 0]) > 0.67).astype(int)
+    for labels, low, high in ((of_line, 0.97, 1.0), (of_ring, 0.35, 0.65)):
+        found = codes.linear_probe((points[:400], labels[:400]), (points[400:], labels[400:]))
+        assert low <= found <= high
