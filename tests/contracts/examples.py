@@ -25,6 +25,7 @@ from kgan.models.inverter import Inverter
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
+from kgan.models.value import ValueEstimator
 from kgan.networks import blocks, captions, images, mlp, sequences
 
 BATCH = 8  # samples of one critic step
@@ -161,6 +162,12 @@ def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def value_estimator(**options) -> Example:
+    """Packed transitions of three numbers each, in a random order: any numbers are as good."""
+    network = mlp.mlp_discriminator((3,), widths=(8,), dropout=0.2, seed=2)
+    return Example(ValueEstimator(network, **options), lambda k, n: _uniform(k, n, 9), lambda n: _uniform(-1, n, 3))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -178,5 +185,6 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     DiscriminatorAlone: discriminator_alone,
     TextToImageGAN: text_to_image,
     Inverter: inverter,
+    ValueEstimator: value_estimator,
     AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }
