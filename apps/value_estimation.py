@@ -53,11 +53,11 @@ class ExperimentOptions:
     which: Literal["all", "walk", "episodes", "corridor", "cliff"] = "all"
     """walk: TD(0) against Monte-Carlo (example 6.2); episodes: the eight of example 6.4, on which the two disagree;
     corridor: REINFORCE, its baseline and actor-critic (example 13.1); cliff: Q-learning against SARSA (6.6)."""
-    runs: int | None = None
+    repeats: int | None = None
     """Independent runs to average over; left out, 1,000 on the walk, 20 in the corridor, 60 on the cliff."""
     seed: int = 0
     """The same seed gives the same curves."""
-    to: Path = Path("runs")
+    runs: Path = Path("runs")
     """Where the directory with the pictures and figures is made."""
 
 
@@ -74,6 +74,8 @@ class ValueEstimation(App):
 
     def build(self, options: Options, data: Data) -> ValueEstimator:
         """Two hidden layers over observations of mean 0 and variance 1."""
+        if not options.learning_rate > 0:
+            raise UsageError(f"--learning-rate is {options.learning_rate}: give more than 0.")
         size = observation_size(data.shape[0])
         network = networks.get("mlp").discriminator(
             (size,), widths=(options.width,) * 2, activation="tanh", seed=options.seed
@@ -133,11 +135,11 @@ class ValueEstimation(App):
 
 def experiment(options: ExperimentOptions) -> None:
     """Run experiments of the book; prints the figures and leaves them in a directory with the pictures."""
-    if options.runs is not None and options.runs < 1:
-        raise UsageError(f"--runs is {options.runs}: give at least 1.")
+    if options.repeats is not None and options.repeats < 1:
+        raise UsageError(f"--repeats is {options.repeats}: give at least 1.")
     chosen = list(book.EXPERIMENTS) if options.which == "all" else [options.which]
-    directory, lines = run.create(options.to, ValueEstimation.name), []
-    given = {"seed": options.seed} | ({} if options.runs is None else {"runs": options.runs})
+    directory, lines = run.create(options.runs, ValueEstimation.name), []
+    given = {"seed": options.seed} | ({} if options.repeats is None else {"runs": options.repeats})
     for name in chosen:
         with tqdm(desc=name, unit="curve", disable=None, leave=False) as bar:
             found = book.EXPERIMENTS[name](**given, tick=bar.update)

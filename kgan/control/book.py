@@ -29,6 +29,8 @@ CORRIDOR_STEPS: dict[str, tuple[Callable, dict[str, float]]] = {
     "REINFORCE with baseline": (policy_gradient.reinforce, {"step_size": 2**-9, "baseline_step_size": 2**-4}),
     "actor-critic": (policy_gradient.actor_critic, {"step_size": 2**-9, "critic_step_size": 2**-4}),
 }
+CORRIDOR_EPISODES = 1_000
+CLIFF_EPISODES = 500
 COLOURS = {"TD(0)": "tab:blue", "Monte-Carlo": "tab:red"}
 
 
@@ -111,7 +113,7 @@ def episodes(runs: int = 1, seed: int = 0, tick: Callable[[], object] = _nothing
     }
     canvas = Canvas(figsize=(6.5, 4), dpi=100, layout="constrained")
     axes, figures = canvas.add_subplot(), []
-    over = tabular.Episodes(np.tile(eight.states, (60, 1, 1)), np.tile(eight.rewards, (60, 1, 1)), eight.end)
+    over = tabular.Episodes(np.tile(eight.states, (150, 1, 1)), np.tile(eight.rewards, (150, 1, 1)), eight.end)
     for method, (solved, rule, references) in answers.items():
         history = rule(over, 0.02)[::8, 0]
         for index, (state, style) in enumerate((("a", "-"), ("b", "--"))):
@@ -120,6 +122,7 @@ def episodes(runs: int = 1, seed: int = 0, tick: Callable[[], object] = _nothing
             figures.append(Figure(f"V({state}) by {method}", solved[index], "batch fixed point", remark=remark))
         axes.plot([len(history) + 1] * 2, solved, "o", color=COLOURS[method], clip_on=False)
         tick()
+    axes.set_xlim(0, 155)
     _label(axes, "the eight episodes over and over; dots: where it ends", "times through", "value")
     return Experiment(figures, pictures.from_figure(canvas))
 
@@ -134,7 +137,7 @@ def corridor_policies(
     found = {}
     for name, (learn, step_sizes) in CORRIDOR_STEPS.items():
         policies, returns = learn(
-            tabular.short_corridor(), CORRIDOR_START, episodes=1_000, runs=runs, **step_sizes, seed=seed
+            tabular.short_corridor(), CORRIDOR_START, episodes=CORRIDOR_EPISODES, runs=runs, **step_sizes, seed=seed
         )
         found[name] = policies[..., 1], returns
         tick()
@@ -144,7 +147,7 @@ def corridor_policies(
 def corridor(runs: int = 20, seed: int = 0, tick: Callable[[], object] = _nothing) -> Experiment:
     """Policy gradients in the corridor, where to be random is best (example 13.1, figures 13.1 and 13.2)."""
     found = corridor_policies(runs, seed, tick)
-    how = f"exact return of the policy after 1,000 episodes, median of {runs} runs; seed {seed}"
+    how = f"exact return of the policy after {CORRIDOR_EPISODES:,} episodes, median of {runs} runs; seed {seed}"
     figures = [
         Figure(
             f"J of {name}", np.median(tabular.corridor_value(right[-1])), how, remark=f"the best is {BEST_BLIND:.3f}"
@@ -190,7 +193,7 @@ def cliff_runs(
     found = {}
     for name, backup in values.BACKUPS.items():
         found[name] = values.learn_to_act(
-            tabular.cliff_walking(), backup, episodes=500, runs=runs, step_size=0.5, epsilon=0.1, seed=seed
+            tabular.cliff_walking(), backup, episodes=CLIFF_EPISODES, runs=runs, step_size=0.5, epsilon=0.1, seed=seed
         )
         tick()
     return found
@@ -199,7 +202,7 @@ def cliff_runs(
 def cliff(runs: int = 60, seed: int = 0, tick: Callable[[], object] = _nothing) -> Experiment:
     """Q-learning, SARSA and expected SARSA along the cliff (example 6.6, figure 6.4)."""
     world, found = tabular.cliff_walking(), cliff_runs(runs, seed, tick)
-    how = f"500 episodes, step size 0.5, epsilon 0.1, {runs} runs; seed {seed}"
+    how = f"{CLIFF_EPISODES} episodes, step size 0.5, epsilon 0.1, {runs} runs; seed {seed}"
     canvas = Canvas(figsize=(11, 4), dpi=100, layout="constrained")
     curves, grid = canvas.subplots(1, 2, width_ratios=(1, 1.3))
     figures = []
@@ -219,7 +222,7 @@ def cliff(runs: int = 60, seed: int = 0, tick: Callable[[], object] = _nothing) 
     curves.set_ylim(-100, 0)
     _label(curves, f"as it learns, mean of {runs} runs and 10 episodes", "episode", "return")
     grid.set(xticks=[], yticks=[], title="greedily, by the mean of all runs; dark: the cliff")
-    grid.legend(loc="upper center", ncols=3, framealpha=0.9)
+    grid.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3)
     return Experiment(figures, pictures.from_figure(canvas))
 
 
