@@ -16,6 +16,7 @@ from kgan.likelihoods import Gaussian
 from kgan.models.adversarial import AdversarialModel
 from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
+from kgan.models.cloning import BehaviourCloner
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.energy import BEGAN, EBGAN
@@ -168,6 +169,17 @@ def value_estimator(**options) -> Example:
     return Example(ValueEstimator(network, **options), lambda k, n: _uniform(k, n, 9), lambda n: _uniform(-1, n, 3))
 
 
+def behaviour_cloner(**options) -> Example:
+    """Observations of three numbers, each with one of two actions."""
+    policy = mlp.mlp_discriminator((3,), widths=(8,), dropout=0.2, outputs=2, seed=2)
+
+    def batch(k: int, n: int) -> np.ndarray:
+        steps = _uniform(k, n, 4)
+        return np.concatenate([steps[:, :3], steps[:, 3:] > 0], axis=1).astype(np.float32)
+
+    return Example(BehaviourCloner(policy, **options), batch, lambda n: _uniform(-1, n, 3))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -186,5 +198,6 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     TextToImageGAN: text_to_image,
     Inverter: inverter,
     ValueEstimator: value_estimator,
+    BehaviourCloner: behaviour_cloner,
     AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }
