@@ -36,7 +36,7 @@ class Options(TrainOptions):
     """Whom to imitate: expert (a scripted one, of the three environments above), or a file of demonstrations that
     `record` has written, or a data set of Minari's (its directory)."""
     method: Literal["behaviour-cloning", "dagger"] = "behaviour-cloning"
-    """behaviour-cloning learns from the demonstrations alone; dagger also asks the expert about where it goes itself."""
+    """behaviour-cloning learns from the demonstrations alone; dagger also asks the expert about where it goes."""
     episodes: int = 7
     """Episodes of the demonstrations to learn from."""
     every: int = 1
