@@ -38,7 +38,7 @@ class Options(TrainOptions):
     method: Literal["behaviour-cloning", "dagger"] = "behaviour-cloning"
     """behaviour-cloning learns from the demonstrations alone; dagger also asks the expert about where it goes."""
     episodes: int = 7
-    """Episodes of the demonstrations to learn from."""
+    """Episodes of the demonstrations to learn from; what else a file holds is held out."""
     every: int = 1
     """Learn from one step in so many only, from a first one at random; 10 is Ho & Ermon's for CartPole."""
     horizon: int = 200
@@ -112,7 +112,8 @@ class Imitation(App):
             licence = "episodes played on this machine, free to use"
         else:
             shown = demonstrations.load(options.data, environment)
-            shown = shown.first(options.episodes) if split == "train" else shown
+            held_out = split == "test" and len(shown.lengths) > options.episodes
+            shown = shown.between(*((options.episodes, len(shown.lengths)) if held_out else (0, options.episodes)))
             licence = f"as the author of {options.data} has it"
         observations, actions = shown.pairs(options.every, seed)
         if options.method == "dagger" and split == "train":
@@ -160,12 +161,11 @@ class Imitation(App):
         episodes = len(played.returns)
         how = f"{options.environment}, at most {int(played.lengths.max())} steps, {episodes} episodes; seed {seed}"
         spread = float(played.returns.std(ddof=1) / np.sqrt(episodes)) if episodes > 1 else None
-        size = played.observations.shape[1]
-        held, done = data.examples[:, :size], data.examples[:, size:]
-        wrong = np.mean(model.call("act", observations=held)["actions"].reshape(done.shape) != np.round(done, 6))
         found = [Figure("return", float(played.returns.mean()), how, spread)]
         if np.issubdtype(played.actions.dtype, np.integer):
-            found.append(Figure("share of other actions", float(wrong), f"{len(held):,} steps of demonstrations"))
+            size = played.observations.shape[1]
+            wrong = _policy(model)(data.examples[:, :size]) != data.examples[:, size]
+            found.append(Figure("share of other actions", float(wrong.mean()), f"{len(wrong):,} demonstrated steps"))
         if known := EXPERTS.get(options.environment):
             own = float((known(played.observations) != played.actions).mean())
             best = imitation.play(options.environment, known, episodes, options.horizon, seed)

@@ -20,7 +20,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import gymnasium
@@ -55,20 +55,19 @@ class Demonstrations:
         """The undiscounted return of each episode, [episodes]."""
         return np.add.reduceat(self.rewards, np.cumsum(self.lengths) - self.lengths)
 
-    def first(self, episodes: int) -> "Demonstrations":
-        """The first so many episodes.
+    def between(self, begin: int, end: int) -> "Demonstrations":
+        """The episodes number `begin` to `end` - 1.
 
         Raises:
-            UsageError: when there are fewer.
+            UsageError: when there are not so many.
         """
-        if not 1 <= episodes <= len(self.lengths):
-            raise UsageError(f"{episodes} episodes were asked for, but there are 1 to {len(self.lengths)} to take.")
-        steps = int(self.lengths[:episodes].sum())
-        kept = {name: getattr(self, name)[:steps] for name in STEPS}
-        return Demonstrations(
-            self.environment, self.observation_space, self.action_space, self.lengths[:episodes],
-            self.observations[: steps + episodes], **kept,
-        )  # fmt: skip
+        count = len(self.lengths)
+        if not 0 <= begin < end <= count:
+            raise UsageError(f"episodes {begin + 1} to {end} were asked for, but there are only 1 to {count}.")
+        first, last = (int(self.lengths[:bound].sum()) for bound in (begin, end))
+        kept = {name: getattr(self, name)[first:last] for name in STEPS}
+        kept |= {"lengths": self.lengths[begin:end], "observations": self.observations[first + begin : last + end]}
+        return replace(self, **kept)
 
     def pairs(self, every: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """What was seen and what was then done, [N, ...] each.

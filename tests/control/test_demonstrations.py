@@ -71,7 +71,11 @@ def test_pairs_are_what_was_done_where_and_one_in_so_many():
             assert (np.diff(here) == 5).all() and len(here) in (length // 5, -(-length // 5))
             firsts.add((episode, int(here[0])))
     assert len(firsts) == 5 + 3 + 5
-    assert some.first(2).lengths.tolist() == [7, 3] and some.first(2).observations[-1] == 103
+    last = some.between(1, 3)
+    assert last.lengths.tolist() == [3, 10] and last.observations[[0, 3, 4, -1], 0].tolist() == [100, 103, 200, 210]
+    assert last.actions[[0, -1]].tolist() == [100, 209] and some.between(0, 1).returns.tolist() == [7]
+    with pytest.raises(UsageError, match="episodes 3 to 4 were asked for, but there are only 1 to 3"):
+        some.between(2, 4)
     assert some.returns.tolist() == [7, 3, 10]
 
 
