@@ -45,6 +45,8 @@ class Options(TrainOptions):
     """Steps after which an episode is cut off, the same for good and bad players; 0 leaves the environment's own."""
     rounds: int = 8
     """Of dagger: times that it plays an episode and asks the expert about every step."""
+    round_updates: int = 250
+    """Of dagger: updates in each round, before it plays."""
     width: int = 64
     """Units of each of the two hidden layers."""
     learning_rate: float = 3e-3
@@ -89,6 +91,8 @@ class DriftOptions:
     """The longest horizon."""
     repeats: int = 5
     """Trainings to average over, each from demonstrations of its own."""
+    updates: int = 1_000
+    """Updates of each training, beside those of dagger's rounds."""
     seed: int = 0
     """Of the first one."""
     out: Path = Path("drift.png")
@@ -230,7 +234,7 @@ def drift_curves(app: Imitation, options: DriftOptions) -> dict[str, np.ndarray]
         for seed in range(options.seed, options.seed + options.repeats):
             training = Options(
                 environment=options.environment, method=method, episodes=options.episodes, every=options.every,
-                horizon=options.horizon, seed=seed,
+                horizon=options.horizon, updates=options.updates, seed=seed,
             )  # fmt: skip
             data = app.data(training, "train")
             model = app.build(training, data)
@@ -248,7 +252,7 @@ def _learner(app: Imitation, options: Options, environment: gymnasium.Env):
         data = _packed(options, "train", observations, actions, "")
         if not made:
             made.append(app.build(dataclasses.replace(options, updates=10**9), data))
-        _fit(made[0], data, max(1, options.updates // 4), options)
+        _fit(made[0], data, options.round_updates, options)
         return _policy(Live(made[0]))
 
     return learn
@@ -279,9 +283,9 @@ def _one(policy: imitation.BatchPolicy) -> demonstrations.Policy:
 
 
 def _check(options: Options) -> None:
-    for name in ("episodes", "every"):
+    for name in ("episodes", "every", "round_updates"):
         if getattr(options, name) < 1:
-            raise UsageError(f"--{name} is {getattr(options, name)}: give at least 1.")
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least 1.")
     for name in ("rounds", "horizon"):
         if getattr(options, name) < 0:
             raise UsageError(f"--{name} is {getattr(options, name)}: give 0 or more.")
