@@ -53,6 +53,21 @@ def test_one_episode_of_reinforce_by_hand():
     np.testing.assert_allclose(policies[0, 0], expected, rtol=1e-12)
 
 
+def test_the_baseline_by_hand():
+    """After one shortest episode, and at a step size of 1, the baseline is -2, the mean of -3, -2 and -1."""
+    size = 1e-2
+    for seed in range(2_000):
+        policies, returns = policy_gradient.reinforce(
+            CORRIDOR, np.zeros(2), episodes=2, runs=1, step_size=size, baseline_step_size=1.0, seed=seed
+        )
+        if (returns == -3).all():
+            break
+    theta = size * np.array([1.0, -1.0])
+    slopes = np.eye(2)[[1, 0, 1]] - policy_gradient.softmax(theta)
+    theta = theta + size * np.array([-3 + 2, -2 + 2, -1 + 2]) @ slopes
+    np.testing.assert_allclose(policies[1, 0], policy_gradient.softmax(theta), rtol=1e-12)
+
+
 def test_one_episode_of_actor_critic_by_hand():
     size, rate = 1e-2, 0.5
     for seed in range(50):

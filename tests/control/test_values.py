@@ -1,5 +1,7 @@
 """Tables of values: each rule by hand on one episode, its fixed point, and learning against chance."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,9 @@ def test_two_step_td_by_hand():
     # V0: 1/2 (1 + 2/2 + 0/4) = 1; V1: 1/2 (2 + 4/2) = 2; V0: 1 + 1/2 (4 - 1) = 2.5.
     history = values.temporal_difference(LOOP, 0.5, steps=2, discount=0.5)
     np.testing.assert_allclose(history[1, 0], [2.5, 2.0])
+    # From 8: V0 is drawn to 1 + 2/2 + 8/4, V1 to 2 + 4/2, V0 to 4.
+    history = values.temporal_difference(LOOP, 0.5, steps=2, discount=0.5, initial=8.0)
+    np.testing.assert_allclose(history[1, 0], [5.0, 6.0])
 
 
 def test_td_lambda_by_hand():
@@ -144,6 +149,20 @@ def test_q_learning_walks_the_edge_and_sarsa_the_safe_way():
     online = {name: returns[-100:].mean() for name, (_, returns) in found.items()}
     assert online["q-learning"] < -40 < -35 < online["sarsa"] < -17
     assert online["sarsa"] < online["expected-sarsa"] < -17
+
+
+def test_sarsa_takes_the_action_that_it_learnt_from(monkeypatch):
+    backup, announced, taken = values.BACKUPS["sarsa"], [], []
+
+    def worth(table, action, epsilon):
+        announced.append(int(action[0]))
+        return backup.worth(table, action, epsilon)
+
+    step = tabular.Runs.step
+    monkeypatch.setattr(tabular.Runs, "step", lambda self, action: taken.append(int(action[0])) or step(self, action))
+    options = {"episodes": 1, "runs": 1, "step_size": 0.5, "epsilon": 0.9}
+    values.learn_to_act(tabular.cliff_walking(), dataclasses.replace(backup, worth=worth), **options)
+    assert len(taken) > 50 and announced[:-1] == taken[1:]
 
 
 def test_control_is_decided_by_its_seed():
