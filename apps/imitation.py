@@ -91,6 +91,8 @@ class DriftOptions:
     """The longest horizon."""
     repeats: int = 5
     """Trainings to average over, each from demonstrations of its own."""
+    rounds: int = 8
+    """Of dagger: times that it plays an episode and asks the expert."""
     updates: int = 1_000
     """Updates of each training, beside those of dagger's rounds."""
     seed: int = 0
@@ -234,7 +236,7 @@ def drift_curves(app: Imitation, options: DriftOptions) -> dict[str, np.ndarray]
         for seed in range(options.seed, options.seed + options.repeats):
             training = Options(
                 environment=options.environment, method=method, episodes=options.episodes, every=options.every,
-                horizon=options.horizon, updates=options.updates, seed=seed,
+                horizon=options.horizon, rounds=options.rounds, updates=options.updates, seed=seed,
             )  # fmt: skip
             data = app.data(training, "train")
             model = app.build(training, data)
