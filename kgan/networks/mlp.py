@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import keras
+import numpy as np
 
 from kgan.errors import UsageError
 from kgan.networks import blocks
@@ -93,6 +94,19 @@ def mlp_discriminator(
         outputs, kernel_initializer=keras.initializers.GlorotUniform(next(seeds)), dtype=blocks.HEAD
     )
     return keras.Model(samples, blocks.weigh(x, head, spectral, seeds), name="mlp_discriminator")
+
+
+def standardised(network: keras.Model, samples: np.ndarray) -> keras.Model:
+    """Put before a network of points what brings each coordinate of `samples` [N, d] to mean 0 and variance 1.
+
+    Mean and variance are weights that no training moves, so that they are saved and served with the network.
+    """
+    scale = keras.layers.BatchNormalization(center=False, scale=False, epsilon=1e-6, trainable=False)
+    points = keras.Input(network.input_shape[1:], dtype="float32")
+    model = keras.Model(points, network(scale(points)), name=f"standardised_{network.name}")
+    variance = samples.var(axis=0)
+    scale.set_weights([samples.mean(axis=0), np.where(variance > 0, variance, 1.0)])
+    return model
 
 
 def _hidden(

@@ -47,6 +47,8 @@ SMALL: dict[str, list[str]] = {
     "divergence_estimation": ["--width", "4"],
     "sentence_generation": ["--data", "lines:{folder}/lines.txt", "--width", "4", "--depth", "1", "--latent-dim", "4"],
     "domain_adaptation": ["--data", "moons", "--features", "4"],
+    "imitation": ["--width", "4", "--episodes", "1", "--horizon", "30"],
+    "value_estimation": ["--width", "4", "--episodes", "5"],
     "discriminator_generation": ["--width", "4", "--steps", "2", "--draw-steps", "3", "--buffer-size", "20"],
 }
 

@@ -17,6 +17,7 @@ from kgan.models.adversarial import AdversarialModel
 from kgan.models.attribute_editor import AttributeEditor
 from kgan.models.autoencoder import VAE, Autoencoder
 from kgan.models.bigan import BiGAN
+from kgan.models.cloning import BehaviourCloner
 from kgan.models.discriminator_alone import Ascent, DiscriminatorAlone
 from kgan.models.divergence import DivergenceEstimator
 from kgan.models.domain_adversarial import DomainAdversarial, GradientReversal
@@ -29,6 +30,7 @@ from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
 from kgan.models.vaegan import VAEGAN
+from kgan.models.value import ValueEstimator
 from kgan.networks import blocks, captions, images, mlp, sequences
 from kgan.networks.features import feature_extractor
 from kgan.networks.joint import joint_discriminator
@@ -218,6 +220,23 @@ def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
+def value_estimator(**options) -> Example:
+    """Packed transitions of three numbers each, in a random order: any numbers are as good."""
+    network = mlp.mlp_discriminator((3,), widths=(8,), dropout=0.2, seed=2)
+    return Example(ValueEstimator(network, **options), lambda k, n: _uniform(k, n, 9), lambda n: _uniform(-1, n, 3))
+
+
+def behaviour_cloner(**options) -> Example:
+    """Observations of three numbers, each with one of two actions."""
+    policy = mlp.mlp_discriminator((3,), widths=(8,), dropout=0.2, outputs=2, seed=2)
+
+    def batch(k: int, n: int) -> np.ndarray:
+        steps = _uniform(k, n, 4)
+        return np.concatenate([steps[:, :3], steps[:, 3:] > 0], axis=1).astype(np.float32)
+
+    return Example(BehaviourCloner(policy, **options), batch, lambda n: _uniform(-1, n, 3))
+
+
 def _uniform(k: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(k + 1).uniform(-1, 1, shape).astype(np.float32)
 
@@ -240,5 +259,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     DiscriminatorAlone: discriminator_alone,
     TextToImageGAN: text_to_image,
     Inverter: inverter,
+    ValueEstimator: value_estimator,
+    BehaviourCloner: behaviour_cloner,
     AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
 }

@@ -1,0 +1,1 @@
+"""Decision making: environments, actors, critics, imitation and learned rewards."""

@@ -1,0 +1,61 @@
+"""imitation's own verbs, DAgger and files of demonstrations through the app, and bad input."""
+
+import dataclasses
+import re
+
+import pytest
+from PIL import Image
+from small import run, train
+
+from apps import imitation
+from kgan.app import main
+from kgan.control.demonstrations import load
+
+
+def test_demonstrations_are_recorded_and_learnt_from(tmp_path, capsys):
+    file = tmp_path / "cart.npz"
+    run("imitation", "record", "--out", file, "--episodes", "3", "--horizon", "30")
+    assert "3 episodes of CartPole-v1, 90 steps, return 30" in capsys.readouterr().out
+    directory = train("imitation", tmp_path, "--data", file, "--episodes", "2")
+    model = tmp_path / "models" / "cart"
+    run("imitation", "export", "--run", directory, "--to", model, "--count", "8")
+    said = capsys.readouterr().out
+    assert re.search(r"^return \d+.* ± ", said, re.M) and "share of other actions where it goes itself" in said
+    # And the policy can show what it has learnt in its turn.
+    run("imitation", "record", "--out", tmp_path / "again.npz", "--model", model, "--episodes", "2", "--horizon", "30")
+    assert load(tmp_path / "again.npz").lengths.max() <= 30
+
+
+def test_dagger_asks_the_same_questions_when_it_is_resumed():
+    shown = imitation.Options(method="dagger", rounds=2, round_updates=5, episodes=1, horizon=30, width=4)
+    longer = dataclasses.replace(shown, updates=2 * shown.updates)
+    first, again = (imitation.Imitation().data(options, "train").examples for options in (shown, longer))
+    assert first.shape == again.shape and (first == again).all() and len(first) > 30
+
+
+def test_the_drift_is_drawn(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(imitation, "EPISODES", 3)
+    out = tmp_path / "drift.png"
+    run("imitation", "drift", "--horizon", "20", "--repeats", "1", "--rounds", "1", "--updates", "4", "--out", out)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("mistakes in 20 steps") for line in lines) == 2
+    assert Image.open(out).size == (600, 400)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--data", "nowhere.npz"], "there are no demonstrations at nowhere.npz"),
+        (["--data", "nowhere.npz", "--method", "dagger"], "--method dagger asks the expert"),
+        (["--environment", "CartPol-v1"], "unknown environment 'CartPol-v1'"),
+        (["--environment", "Pendulum-v1"], "unknown environment with an expert 'Pendulum-v1'"),
+        (["--episodes", "0"], "--episodes is 0: give at least 1"),
+        (["--horizon", "-1"], "--horizon is -1: give 0 or more"),
+    ],
+)
+def test_bad_input_is_one_sentence(options, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(imitation.Imitation(), ["train", *options, "--runs", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and message in said and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
