@@ -3,6 +3,7 @@
 tf-agents is imported below this package and nowhere else. What it needs before it is first imported is done here.
 """
 
+import os
 import sys
 import warnings
 
@@ -10,5 +11,8 @@ import gymnasium
 
 # tf-agents 0.19 imports the abandoned `gym`, of which nothing that is used here is used.
 sys.modules.setdefault("gym", gymnasium)
-for kind in (DeprecationWarning, SyntaxWarning):
-    warnings.filterwarnings("ignore", category=kind, module=r"(tf_agents|tensorflow_probability|distutils).*")
+warnings.filterwarnings("ignore", "distutils", DeprecationWarning)
+warnings.filterwarnings("ignore", '"is not" with', SyntaxWarning)
+# What draws classic control has a greeting and a warning of its own.
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)

@@ -1,5 +1,7 @@
 """How good a policy is, and what it looks like."""
 
+import os
+import tempfile
 from collections.abc import Callable, Collection
 
 import gymnasium
@@ -78,6 +80,7 @@ def frames(name: str, policy: Policy, most: int, seed: int = 0, side: int = 300)
     Raises:
         UsageError: when the environment cannot draw itself.
     """
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # or SDL complains where there is no screen
     environments = Environments(name, 1, seed + UNSEEN, render_mode="rgb_array")
     try:
         length, found = _episode(environments, policy, (), []), []

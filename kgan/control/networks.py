@@ -54,6 +54,11 @@ def value_network(widths: Sequence[int], activation: str, seed: int) -> sequenti
     return sequential.Sequential([*layers, tf_keras.layers.Lambda(lambda x: tf.squeeze(x, -1))])
 
 
+def action_values(spaces: Spaces, widths: Sequence[int], activation: str, seed: int) -> sequential.Sequential:
+    """Observations [N, D] -> what each choice is worth, [N, n]."""
+    return sequential.Sequential([*_hidden(widths, activation, seed), _dense(spaces.actions, 1.0, seed, len(widths))])
+
+
 def _hidden(widths, activation, seed) -> list:
     lookup("activation", activation, ACTIVATIONS)
     if not all(width >= 1 for width in widths):

@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from kgan.control.actors import Actor
 from kgan.control.environments import Environments, specification
+from kgan.control.off_policy import DQNActor, DQNOptions
 from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
 from kgan.control.rollouts import Credit
 from kgan.errors import UsageError
 
-ActorName = Literal["ppo", "a2c", "reinforce"]
+ActorName = Literal["ppo", "a2c", "reinforce", "dqn"]
 
 
 @dataclass(kw_only=True)
@@ -22,7 +23,7 @@ class ControlOptions:
     """What learns, and how. What is left out is the actor's recipe for the environment."""
 
     actor: ActorName = "ppo"
-    """Who learns: ppo, a2c, or reinforce (without a critic; --credit advantage gives it one as its baseline)."""
+    """Who learns: ppo; a2c; reinforce (without a critic; --credit advantage gives it one as its baseline); dqn."""
     copies: int | None = None
     """Of the environment, stepped side by side."""
     rollout: int | None = None
@@ -46,6 +47,16 @@ class ControlOptions:
     """Whether the learning rate falls to zero over the run."""
     normalise: bool | None = None
     """Whether observations and rewards are brought to one scale by running moments, which the export keeps."""
+    gradient_steps: int | None = None
+    """Of dqn, in an update."""
+    steps_ahead: int | None = None
+    """Of dqn: how many rewards a target adds up before it trusts the critic."""
+    double: bool | None = None
+    """Of dqn: whether the network chooses the action whose target value is taken."""
+    prioritised: float | None = None
+    """Of dqn: how much surprising experience is preferred, 0 (not at all) to 1."""
+    exploration: float | None = None
+    """Of dqn: the share of the run in which random actions become rare."""
     width: int | None = None
     """Units of each hidden layer of each network."""
     depth: int | None = None
@@ -64,6 +75,12 @@ A2C = PPO | {
 REINFORCE = PPO | {
     "updates": 200, "batch_size": None, "copies": 8, "rollout": None, "credit": "reward-to-go", "trace": 1.0,
     "epochs": 1, "clip": 0.0, "learning_rate": 1e-2, "decay": False, "normalise": False,
+}  # fmt: skip
+
+DQN = {
+    "updates": 400, "batch_size": 64, "copies": 4, "rollout": 64, "gradient_steps": 128, "discount": 0.99,
+    "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "learning_rate": 1e-3, "decay": False,
+    "normalise": False, "width": 128, "depth": 2,
 }  # fmt: skip
 
 # Left out batch sizes are whole rollouts, and left out rollouts the longest episode.
@@ -88,6 +105,15 @@ RECIPES: dict[str, dict[str, dict]] = {
     },
     "a2c": {"": A2C, "CartPole-v1": A2C | {"normalise": False}},
     "reinforce": {"": REINFORCE},
+    "dqn": {
+        "": DQN,
+        "CartPole-v1": DQN | {"updates": 195, "exploration": 0.16, "learning_rate": 2.3e-3, "width": 256},
+    },
+}  # fmt: skip
+
+LEAST = {
+    "copies": 1, "rollout": 1, "epochs": 1, "batch_size": 1, "width": 1, "depth": 0, "clip": 0, "entropy": 0,
+    "gradient_steps": 1, "steps_ahead": 1,
 }  # fmt: skip
 
 Options = TypeVar("Options", bound=ControlOptions)
@@ -103,18 +129,22 @@ def completed(options: Options) -> Options:
     limit = specification(name).max_episode_steps
     recipes = RECIPES[options.actor]
     recipe = recipes.get(name, recipes[""])
-    left_out = {key: value for key, value in recipe.items() if getattr(options, key) is None}
-    options = dataclasses.replace(options, **left_out)
+    for option in dataclasses.fields(ControlOptions):
+        if option.name not in recipe and option.name != "actor" and getattr(options, option.name) is not None:
+            raise UsageError(f"--{option.name.replace('_', '-')} is not for {options.actor}: leave it out.")
+    options = dataclasses.replace(options, **{k: v for k, v in recipe.items() if getattr(options, k) is None})
     if options.rollout is None:
         options = dataclasses.replace(options, rollout=limit or 1_000)
     if options.batch_size is None:
         options = dataclasses.replace(options, batch_size=options.rollout * options.copies)
-    for key, least in {"copies": 1, "rollout": 1, "epochs": 1, "width": 1, "depth": 0, "clip": 0, "entropy": 0}.items():
-        if getattr(options, key) < least:
-            raise UsageError(f"--{key} is {getattr(options, key)}: give at least {least}.")
-    for key in ("discount", "trace"):
-        if not 0 <= getattr(options, key) <= 1:
-            raise UsageError(f"--{key} is {getattr(options, key)}: give a number from 0 to 1.")
+    for key, least in LEAST.items():
+        value = getattr(options, key)
+        if value is not None and value < least:
+            raise UsageError(f"--{key.replace('_', '-')} is {value}: give at least {least}.")
+    for key in ("discount", "trace", "prioritised", "exploration"):
+        value = getattr(options, key)
+        if value is not None and not 0 <= value <= 1:
+            raise UsageError(f"--{key} is {value}: give a number from 0 to 1.")
     if not 0 < options.learning_rate < 1:
         raise UsageError(f"--learning-rate is {options.learning_rate}: give a number between 0 and 1, such as 3e-4.")
     if options.devices.strategy != "one" or options.devices.precision != "float32":
@@ -125,19 +155,18 @@ def completed(options: Options) -> Options:
 def build_actor(options: ControlOptions) -> Actor:
     """The actor that completed options describe, in its environments."""
     environments = Environments(options.data, options.copies, options.seed)
-    own = {"optimizer": "rmsprop"} if options.actor == "a2c" else {}
-    own |= {"whole_episodes": True} if options.actor == "reinforce" else {}
-    settings = OnPolicyOptions(
-        minibatch=options.batch_size,
-        widths=(options.width,) * options.depth,
-        normalise_advantages=options.actor != "a2c",
-        **{name: getattr(options, name) for name in _SHARED},
-        **own,
-    )
-    return OnPolicyActor(environments, settings, options.updates, options.normalise, options.seed, options.devices.jit)
-
-
-_SHARED = ("rollout", "credit", "discount", "trace", "epochs", "clip", "entropy", "learning_rate", "decay")
+    kind, settings = (DQNActor, DQNOptions) if options.actor == "dqn" else (OnPolicyActor, OnPolicyOptions)
+    named = {one.name for one in dataclasses.fields(settings)} & {one.name for one in dataclasses.fields(options)}
+    given = {name: getattr(options, name) for name in named}
+    own = {
+        "a2c": {"optimizer": "rmsprop", "normalise_advantages": False},
+        "reinforce": {"whole_episodes": True},
+    }.get(options.actor, {})
+    sizes = {"minibatch": options.batch_size, "widths": (options.width,) * options.depth}
+    return kind(
+        environments, settings(**given, **own, **sizes), options.updates, options.normalise, options.seed,
+        options.devices.jit,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
