@@ -1,4 +1,4 @@
-"""An actor for any gymnasium environment, by PPO, A2C, REINFORCE or DQN."""
+"""An actor for any gymnasium environment, by PPO, A2C, REINFORCE, DQN or SAC."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ class PlayOptions:
 
 
 class PolicyControl(App):
-    """An actor for any gymnasium environment, by PPO, A2C, REINFORCE or DQN; `play` shows it."""
+    """An actor for any gymnasium environment, by PPO, A2C, REINFORCE, DQN or SAC; `play` shows it."""
 
     name = "policy_control"
     Options = Options

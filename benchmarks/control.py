@@ -22,8 +22,8 @@ from kgan.training import devices
 
 # environment -> actor -> least mean return, steps of rl-baselines3-zoo (none where it has no such actor)
 BARS = {
-    "CartPole-v1": {"ppo": (475, 100_000), "a2c": (475, 500_000), "reinforce": (475, None)},
-    "Pendulum-v1": {"ppo": (-200, 100_000)},
+    "CartPole-v1": {"ppo": (475, 100_000), "a2c": (475, 500_000), "reinforce": (475, None), "dqn": (475, 50_000)},
+    "Pendulum-v1": {"ppo": (-200, 100_000), "sac": (-200, 20_000)},
     "MountainCar-v0": {"ppo": (-115, 1_000_000)},
     "LunarLander-v3": {"ppo": (200, 1_000_000)},
 }
@@ -34,7 +34,7 @@ def main() -> None:
     """Train and measure; one part of RESULTS.md an environment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--environments", nargs="+", default=list(BARS), choices=list(BARS))
-    parser.add_argument("--actors", nargs="+", default=["ppo", "a2c", "reinforce"])
+    parser.add_argument("--actors", nargs="+", default=["ppo", "a2c", "reinforce", "dqn", "sac"])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), help="one training each")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads, 0 for all cores")
     parser.add_argument("--try", dest="dry", action="store_true", help="leave RESULTS.md as it is")

@@ -103,6 +103,7 @@ class Actor(keras.Model):
         number = int(self.updates.numpy())
         report = self.learn(np.random.default_rng([self.seed, number]))
         self.updates.assign(number + 1)
+        report = {**dict.fromkeys(self.reported, 0.0), **report}  # before there is enough to learn from
         for name, value in {**report, "return": self.recent_return(), "steps": float(self.steps)}.items():
             self.meters[name] += value
         self.metered += 1
@@ -189,6 +190,14 @@ class Actor(keras.Model):
             self._moved = {}
 
     # For subclasses.
+
+    def seen(self, observations: np.ndarray) -> np.ndarray:
+        """What the networks are given, [..., D]: by the moments from before the update, while it lasts."""
+        return self.moments.normalise(observations) if self.normalise else observations
+
+    def seen_in_graph(self, observations: tf.Tensor) -> tf.Tensor:
+        """The same for tensors, inside an exported policy."""
+        return self.moments.in_graph(observations) if self.normalise else observations
 
     def note(self, returns: np.ndarray, steps: int) -> None:
         """Remember how the episodes went that have just ended, and count the steps."""

@@ -59,6 +59,13 @@ def action_values(spaces: Spaces, widths: Sequence[int], activation: str, seed: 
     return sequential.Sequential([*_hidden(widths, activation, seed), _dense(spaces.actions, 1.0, seed, len(widths))])
 
 
+def squashed_policy(spaces: Spaces, widths: Sequence[int], activation: str, seed: int) -> sequential.Sequential:
+    """Observations [N, D] -> means and log-deviations [N, 2 A], of vectors that tanh then squashes."""
+    return sequential.Sequential(
+        [*_hidden(widths, activation, seed), _dense(2 * spaces.actions, 0.01, seed, len(widths))]
+    )
+
+
 def _hidden(widths, activation, seed) -> list:
     lookup("activation", activation, ACTIVATIONS)
     if not all(width >= 1 for width in widths):

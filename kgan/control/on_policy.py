@@ -133,11 +133,11 @@ class OnPolicyActor(Actor):
             self.environments.begin(self.environments.episodes + 1)
         policy = ArrayPolicy(self.policy, self.spaces, options.activation)
         returns, _ = rollout.collect(
-            self.environments, lambda observations: policy.sample(self._seen(observations), random)
+            self.environments, lambda observations: policy.sample(self.seen(observations), random)
         )
         self.note(returns, rollout.rewards.size)
 
-        observations = self._seen(rollout.observations)
+        observations = self.seen(rollout.observations)
         worth, targets, weights = self._judge(rollout, observations)
         if self.normalise:
             self.moments.update(rollout.observations.reshape(-1, self.spaces.observation))
@@ -153,10 +153,6 @@ class OnPolicyActor(Actor):
         # What the drawn actions were improbable by, on average, is what entropy is.
         return dict(zip(self.reported, [*map(float, figures), -float(rollout.log_probabilities.mean())], strict=True))
 
-    def _seen(self, observations: np.ndarray) -> np.ndarray:
-        """What the networks are given: the moments are those from before the rollout, while it lasts."""
-        return self.moments.normalise(observations) if self.normalise else observations
-
     def _judge(self, rollout: Rollout, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each action is held to be worth, what the critic should say, and the weight of each step; [T, B]."""
         options = self.options
@@ -165,7 +161,7 @@ class OnPolicyActor(Actor):
             worth, weights = credits(options.credit, rewards, rollout.ended, options.discount)
             return worth, np.zeros_like(worth), weights / max(float(weights.mean()), 1e-8)
         critic = ArrayNetwork(self.critic, options.activation)
-        values, next_values = _values(critic, observations, self._seen(rollout.final), rollout.ended)
+        values, next_values = _values(critic, observations, self.seen(rollout.final), rollout.ended)
         worth, targets = advantages(
             rewards, values, next_values, rollout.terminated, rollout.truncated, options.discount, options.trace
         )
@@ -206,19 +202,16 @@ class OnPolicyActor(Actor):
     def signatures(self) -> dict:
         """`act` (the likeliest action), `sample` (with a seed) and `value`; observations are normalised inside."""
 
-        def seen(observations):
-            return self.moments.in_graph(observations) if self.normalise else observations
-
         def act(observations):
-            distribution, _ = self.policy(seen(observations))
+            distribution, _ = self.policy(self.seen_in_graph(observations))
             return {"actions": self.spaces.in_graph(distribution.mode())}
 
         def sample(observations, seed):
-            distribution, _ = self.policy(seen(observations))
-            return {"actions": self.spaces.in_graph(distribution.sample(seed=tf.stack([seed, 0])))}
+            distribution, _ = self.policy(self.seen_in_graph(observations))
+            return {"actions": self.spaces.in_graph(distribution.sample(seed=tf.bitcast(seed, tf.int32)))}
 
         def value(observations):
-            return {"values": self.critic(seen(observations))[0]}
+            return {"values": self.critic(self.seen_in_graph(observations))[0]}
 
         answers = {"act": self.policy_signature(act), "sample": self.policy_signature(sample, seeded=True)}
         return answers | ({"value": self.policy_signature(value)} if self.options.credit == "advantage" else {})

@@ -13,9 +13,10 @@ from kgan.control.environments import Environments, specification
 from kgan.control.off_policy import DQNActor, DQNOptions
 from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
 from kgan.control.rollouts import Credit
+from kgan.control.sac import SACActor, SACOptions
 from kgan.errors import UsageError
 
-ActorName = Literal["ppo", "a2c", "reinforce", "dqn"]
+ActorName = Literal["ppo", "a2c", "reinforce", "dqn", "sac"]
 
 
 @dataclass(kw_only=True)
@@ -23,7 +24,7 @@ class ControlOptions:
     """What learns, and how. What is left out is the actor's recipe for the environment."""
 
     actor: ActorName = "ppo"
-    """Who learns: ppo; a2c; reinforce (without a critic; --credit advantage gives it one as its baseline); dqn."""
+    """Who learns: ppo; a2c; reinforce (without a critic; --credit advantage gives it one as its baseline); dqn; sac."""
     copies: int | None = None
     """Of the environment, stepped side by side."""
     rollout: int | None = None
@@ -48,13 +49,13 @@ class ControlOptions:
     normalise: bool | None = None
     """Whether observations and rewards are brought to one scale by running moments, which the export keeps."""
     gradient_steps: int | None = None
-    """Of dqn, in an update."""
+    """Of dqn and sac, in an update."""
     steps_ahead: int | None = None
-    """Of dqn: how many rewards a target adds up before it trusts the critic."""
+    """Of dqn and sac: how many rewards a target adds up before it trusts the critic."""
     double: bool | None = None
     """Of dqn: whether the network chooses the action whose target value is taken."""
     prioritised: float | None = None
-    """Of dqn: how much surprising experience is preferred, 0 (not at all) to 1."""
+    """Of dqn and sac: how much surprising experience is preferred, 0 (not at all) to 1."""
     exploration: float | None = None
     """Of dqn: the share of the run in which random actions become rare."""
     width: int | None = None
@@ -83,6 +84,12 @@ DQN = {
     "normalise": False, "width": 128, "depth": 2,
 }  # fmt: skip
 
+SAC = {
+    "updates": 1_500, "batch_size": 256, "copies": 4, "rollout": 16, "gradient_steps": 64, "discount": 0.99,
+    "steps_ahead": 1, "prioritised": 0.0, "learning_rate": 7e-4, "decay": False, "normalise": False, "width": 128,
+    "depth": 2,
+}  # fmt: skip
+
 # Left out batch sizes are whole rollouts, and left out rollouts the longest episode.
 RECIPES: dict[str, dict[str, dict]] = {
     "ppo": {
@@ -103,8 +110,9 @@ RECIPES: dict[str, dict[str, dict]] = {
             "epochs": 4, "entropy": 0.01, "normalise": False,
         },
     },
-    "a2c": {"": A2C, "CartPole-v1": A2C | {"normalise": False}},
+    "a2c": {"": A2C, "CartPole-v1": A2C | {"updates": 3_000, "normalise": False}},
     "reinforce": {"": REINFORCE},
+    "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
         "CartPole-v1": DQN | {"updates": 195, "exploration": 0.16, "learning_rate": 2.3e-3, "width": 256},
@@ -155,7 +163,8 @@ def completed(options: Options) -> Options:
 def build_actor(options: ControlOptions) -> Actor:
     """The actor that completed options describe, in its environments."""
     environments = Environments(options.data, options.copies, options.seed)
-    kind, settings = (DQNActor, DQNOptions) if options.actor == "dqn" else (OnPolicyActor, OnPolicyOptions)
+    kinds = {"dqn": (DQNActor, DQNOptions), "sac": (SACActor, SACOptions)}
+    kind, settings = kinds.get(options.actor, (OnPolicyActor, OnPolicyOptions))
     named = {one.name for one in dataclasses.fields(settings)} & {one.name for one in dataclasses.fields(options)}
     given = {name: getattr(options, name) for name in named}
     own = {

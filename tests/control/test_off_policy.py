@@ -76,7 +76,11 @@ def test_the_loss_is_the_huber_loss_of_the_target(double):
     chosen = (ours.critic(later)[0].numpy() if double else target_values).argmax(-1)
     errors = rewards + discounts * target_values[np.arange(6), chosen] - values[np.arange(6), actions]
     huber = np.where(np.abs(errors) < 1, errors**2 / 2, np.abs(errors) - 0.5)
-    loss, found = ours._gradient_step(*map(tf.constant, (seen, actions, rewards, discounts, later, weights)))
+    batch = {
+        "observations": seen, "actions": actions, "rewards": rewards, "discounts": discounts,
+        "next_observations": later, "weights": weights,
+    }  # fmt: skip
+    (loss,), found = ours.gradient_step({name: tf.constant(array) for name, array in batch.items()})
     np.testing.assert_allclose(np.abs(found), np.abs(errors), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(loss, (weights * huber).mean(), rtol=1e-4)
 
@@ -115,5 +119,5 @@ def test_it_goes_on_exactly():
 
 
 def test_vectors_are_refused():
-    with pytest.raises(UsageError, match="are vectors: take ppo"):
+    with pytest.raises(UsageError, match="are vectors: take sac or ppo"):
         actor(name="Pendulum-v1")
