@@ -80,14 +80,14 @@ class OffPolicyActor(Actor):
         """Variables beside the policy's: targets, optimisers."""
         raise NotImplementedError
 
-    def optimizer(self, variables: list[tf.Variable]) -> tf_keras.optimizers.legacy.Adam:
+    def adam(self, variables: list[tf.Variable]) -> tf_keras.optimizers.legacy.Adam:
         """Adam for these variables, built, since an unbuilt one would lose its state silently on restore."""
         rate = self.options.learning_rate
         if self.options.decay:
             rate = tf_keras.optimizers.schedules.PolynomialDecay(rate, self.length * self.options.gradient_steps, 0.0)
-        adam = tf_keras.optimizers.legacy.Adam(rate)
-        adam._create_all_weights(variables)
-        return adam
+        mover = tf_keras.optimizers.legacy.Adam(rate)
+        mover._create_all_weights(variables)
+        return mover
 
     def further_state(self) -> dict[str, Held]:
         """What the subclass holds, and the buffer."""
@@ -191,7 +191,7 @@ class DQNActor(OffPolicyActor):
             train_step_counter=tf.Variable(0, dtype=tf.int64),
         )
         copy(self.critic, self.target)
-        self.mover = self.optimizer(self.critic.trainable_variables)
+        self.mover = self.adam(self.critic.trainable_variables)
 
     def network_variables(self) -> dict[str, list[tf.Variable]]:
         """Those of the network; its target is no part of the policy."""

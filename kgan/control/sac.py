@@ -58,9 +58,9 @@ class SACActor(OffPolicyActor):
             copy(critic, target)
         self.log_temperature = tf.Variable(0.0)
         self.critic_variables = [v for critic in self.critics for v in critic.trainable_variables]
-        self.policy_mover = self.optimizer(self.policy.trainable_variables)
-        self.critic_mover = self.optimizer(self.critic_variables)
-        self.temperature_mover = self.optimizer([self.log_temperature])
+        self.policy_mover = self.adam(self.policy.trainable_variables)
+        self.critic_mover = self.adam(self.critic_variables)
+        self.temperature_mover = self.adam([self.log_temperature])
 
     def network_variables(self) -> dict[str, list[tf.Variable]]:
         """Those of the policy and of both critics."""

@@ -72,10 +72,12 @@ np.savez({str(folder / "answers.npz")!r}, default=model.signatures["serving_defa
 
     model = exported.load(folder / "model")
     with np.load(folder / "answers.npz") as answers:
-        np.testing.assert_array_equal(answers["default"], model.call("act", observations=seen)["actions"])
+        # To the last bit but one: kgan turns off a pass of TensorFlow's that fuses a sum into a product.
+        answer = {name: model.call(name, observations=seen) for name in ("act", "value")}
+        np.testing.assert_allclose(answers["default"], answer["act"]["actions"], rtol=1e-5, atol=1e-6)
         drawn = model.call("sample", observations=seen, seed=4)["actions"]
-        np.testing.assert_array_equal(answers["sample"], drawn)
-        np.testing.assert_array_equal(answers["value"], model.call("value", observations=seen)["values"])
+        np.testing.assert_allclose(answers["sample"], drawn, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(answers["value"], answer["value"]["values"], rtol=1e-5, atol=1e-6)
     assert np.abs(drawn).max() <= 2 and drawn.shape == (5, 1)
 
 

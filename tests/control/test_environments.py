@@ -101,7 +101,7 @@ def test_observations_become_vectors(observation, length):
         ({"action": spaces.Box(-np.inf, np.inf, (1,))}, "have no bounds"),
         ({"action": spaces.MultiDiscrete([100, 100])}, "more than 4,096 combinations"),
         ({"action": spaces.Tuple([spaces.Discrete(2)])}, "are Tuple"),
-        ({"observation": spaces.Text(5)}, "are Text"),
+        ({"observation": spaces.Graph(spaces.Discrete(2), None)}, "are Graph"),
         ({"observation": spaces.Sequence(spaces.Discrete(2))}, "are Sequence"),
     ],
 )
