@@ -3,8 +3,8 @@
     python -m benchmarks.control [--environments CartPole-v1 Pendulum-v1] [--actors ppo baseline] [--seeds 0 1 2 3 4]
 
 Each actor is trained by its recipe, which is what `apps.policy_control` takes when it is told nothing else, and then
-plays greedily from seeds that it has not seen; "baseline" is REINFORCE with one. The steps beside the bars are those after which rl-baselines3-zoo
-publishes its figure of the same algorithm.
+plays greedily from seeds that it has not seen; "baseline" is REINFORCE with one. The steps beside the bars are those
+after which rl-baselines3-zoo publishes its figure of the same algorithm.
 """
 
 import argparse

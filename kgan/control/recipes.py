@@ -110,7 +110,12 @@ RECIPES: dict[str, dict[str, dict]] = {
             "epochs": 4, "entropy": 0.01, "normalise": False,
         },
     },
-    "a2c": {"": A2C, "CartPole-v1": A2C | {"updates": 1_500, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False}},
+    "a2c": {
+        "": A2C,
+        "CartPole-v1": A2C | {
+            "updates": 1_500, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
+        },
+    },
     "reinforce": {"": REINFORCE},
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
