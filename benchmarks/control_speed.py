@@ -39,7 +39,7 @@ def main() -> None:
         "kgan": Worker(sys.executable, "-m", "benchmarks.control_speed_worker"),
         "stable-baselines3": Worker(given.peer_python, "-m", "benchmarks.peers.sb3_speed"),
     }
-    rates, others = {name: [] for name in workers}, 0.0
+    rates, others, shares = {name: [] for name in workers}, 0.0, {}
     for worker in workers.values():
         worker.ask("run", STEPS // 4)
     for index in range(given.rounds):
@@ -48,6 +48,7 @@ def main() -> None:
             answer = worker.ask("run", STEPS)
             rates[name].append(answer["steps"] / answer["seconds"])
             others = max(others, answer["others"])
+            shares = answer.get("shares", {}) or shares
         print(f"round {index + 1}: " + ", ".join(f"{n} {r[-1]:,.0f} steps/s" for n, r in rates.items()), flush=True)
     times = {name: [] for name in workers}
     for seed in given.seeds:
@@ -75,14 +76,16 @@ def main() -> None:
             "passes": medians["kgan"] <= medians["stable-baselines3"] / 2,
         },
     ]  # fmt: skip
+    where = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     facts = json.dumps({name: worker.facts for name, worker in workers.items()})
     record(
         "PPO's speed on CartPole-v1",
         rows,
         command="python -m benchmarks.control_speed --peer-python PYTHON",
         seeds=given.seeds,
-        protocol=f"Same networks, hyper-parameters and 8 environments, one thread each, in turns; {facts}. Other "
-        f"processes had up to {others:.0%} of the processors while it ran.",
+        protocol=f"Same networks, hyper-parameters and 8 environments, one thread each, in turns; {facts}. Where "
+        f"ours goes: {where}, the rest acting, advantages and bookkeeping. Other processes had up to {others:.0%} of "
+        "the processors while it ran.",
         **({"path": Path("/dev/null")} if given.dry else {}),
     )
 
