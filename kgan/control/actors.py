@@ -199,6 +199,10 @@ class Actor(keras.Model):
         """The same for tensors, inside an exported policy."""
         return self.moments.in_graph(observations) if self.normalise else observations
 
+    def in_reward_units(self, values: tf.Tensor) -> tf.Tensor:
+        """A critic's values as sums of the environment's own rewards, inside an exported policy."""
+        return values * self.return_moments.scale_in_graph()[0] if self.normalise else values
+
     def note(self, returns: np.ndarray, steps: int) -> None:
         """Remember how the episodes went that have just ended, and count the steps."""
         self.recent = np.concatenate([self.recent, returns])[-RECENT:]

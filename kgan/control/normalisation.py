@@ -43,3 +43,7 @@ class Moments(tf.Module):
         """The same for tensors, inside an exported policy."""
         scaled = (tf.cast(values, tf.float64) - self.mean) / tf.sqrt(self.variance + EPSILON)
         return tf.cast(tf.clip_by_value(scaled, -CLIP, CLIP), tf.float32)
+
+    def scale_in_graph(self) -> tf.Tensor:
+        """The standard deviations [length], float32."""
+        return tf.cast(tf.sqrt(self.variance + EPSILON), tf.float32)

@@ -243,7 +243,7 @@ class DQNActor(OffPolicyActor):
         """`act` (the best action) and `value` (what each action is worth); observations are normalised inside."""
 
         def worth(observations):
-            return self.critic(self.seen_in_graph(observations))[0]
+            return self.in_reward_units(self.critic(self.seen_in_graph(observations))[0])
 
         def act(observations):
             return {"actions": self.spaces.in_graph(tf.argmax(worth(observations), -1))}

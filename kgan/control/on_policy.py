@@ -211,7 +211,7 @@ class OnPolicyActor(Actor):
             return {"actions": self.spaces.in_graph(distribution.sample(seed=tf.bitcast(seed, tf.int32)))}
 
         def value(observations):
-            return {"values": self.critic(self.seen_in_graph(observations))[0]}
+            return {"values": self.in_reward_units(self.critic(self.seen_in_graph(observations))[0])}
 
         answers = {"act": self.policy_signature(act), "sample": self.policy_signature(sample, seeded=True)}
         return answers | ({"value": self.policy_signature(value)} if self.options.credit == "advantage" else {})

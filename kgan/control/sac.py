@@ -149,7 +149,7 @@ class SACActor(OffPolicyActor):
 
         def value(observations):
             seen = self.seen_in_graph(observations)
-            return {"values": _least(self.critics, seen, middle(seen))}
+            return {"values": self.in_reward_units(_least(self.critics, seen, middle(seen)))}
 
         return {
             "act": self.policy_signature(act),
