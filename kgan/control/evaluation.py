@@ -80,6 +80,8 @@ def frames(name: str, policy: Policy, most: int, seed: int = 0, side: int = 300)
     Raises:
         UsageError: when the environment cannot draw itself.
     """
+    if "rgb_array" not in Environments(name, 1).vector.metadata.get("render_modes", ()):
+        raise UsageError(f"the environment {name!r} cannot be drawn (it has no render mode rgb_array): try another.")
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # or SDL complains where there is no screen
     environments = Environments(name, 1, seed + UNSEEN, render_mode="rgb_array")
     try:
