@@ -94,7 +94,7 @@ def read_curves(path: Path) -> list[dict[str, str]]:
 
 
 class Progress(Counting):
-    """A progress bar in updates, with the losses."""
+    """A progress bar in updates, with the losses and an actor's return."""
 
     def __init__(self, first: int, updates: int, every: int):
         super().__init__(first)
@@ -110,8 +110,9 @@ class Progress(Counting):
         """Move on by one."""
         self.bar.update(update - self.bar.n)
         if update % self.every == 0:
-            losses = {name.removesuffix("_loss"): f"{float(v):.3g}" for name, v in logs.items() if "_loss" in name}
-            self.bar.set_postfix(losses, refresh=False)
+            shown = {name: value for name, value in logs.items() if "_loss" in name or name == "return"}
+            figures = {name.removesuffix("_loss"): f"{float(value):.3g}" for name, value in shown.items()}
+            self.bar.set_postfix(figures, refresh=False)
 
     def on_train_end(self, logs=None):
         """Leave the bar as it stands."""

@@ -31,6 +31,7 @@ SMALL: dict[str, list[str]] = {
     "attribute_editing": ["--generator", "saved_models/digits", "--width", "4"],
     "photo_editing": ["--generator", "saved_models/digits", "--width", "4", "--steps", "2"],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
+    "policy_control": ["--copies", "2", "--rollout", "8", "--epochs", "1", "--width", "4"],
     "text_to_image": [
         "--data",
         "captions:{folder}",
@@ -73,7 +74,7 @@ def train(name: str, folder: Path, *further) -> Path:
     options = [option.format(folder=folder / "pictures") for option in SMALL[name]]
     before = set((folder / "runs" / name).glob("*"))
     common = ["--updates", "3", "--batch-size", "8", "--log-every", "1", "--average-decay", "0.5"]
-    common = common[: -2 if name == "divergence_estimation" else None]
+    common = common[: -2 if name in {"divergence_estimation", "policy_control"} else None]
     run(name, "train", *options, *common, "--runs", folder / "runs", *further)
     (made,) = set((folder / "runs" / name).glob("*")) - before
     return made

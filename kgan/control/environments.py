@@ -1,0 +1,262 @@
+"""Gymnasium's environments in batches, as an actor meets them.
+
+Observations are float32 vectors and actions are what a policy is made of: one choice out of n, or a vector in
+[-1, 1]. What an environment's spaces really are is said once, in `Spaces`, which also goes into an exported policy.
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import gymnasium
+import numpy as np
+import tensorflow as tf
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
+
+from kgan.errors import UsageError
+
+LONGEST_EPISODE = 10_000  # steps, where the environment itself sets no limit
+MOST_CHOICES = 4_096  # combinations that an action of several parts may have
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """How an environment's spaces look to a policy.
+
+    Attributes:
+        observation: length of the vector that an observation is.
+        choices: [n, ...] what the environment is given for each of n choices; None where actions are vectors.
+        low, high: [d] bounds of a vector action, which a policy sees as -1 and 1; None where actions are choices.
+        shape: of one action as the environment takes it.
+    """
+
+    observation: int
+    choices: np.ndarray | None
+    low: np.ndarray | None
+    high: np.ndarray | None
+    shape: tuple[int, ...]
+
+    @property
+    def actions(self) -> int:
+        """How many choices, or numbers in a vector, an action has."""
+        return len(self.choices) if self.choices is not None else len(self.low)
+
+    def to_environment(self, actions: np.ndarray) -> np.ndarray:
+        """A policy's actions [N] or [N, d] as the environment takes them, [N, *shape]; vectors are clipped."""
+        if self.choices is not None:
+            return self.choices[actions]
+        scaled = self.low + (np.clip(actions, -1.0, 1.0) + 1.0) / 2 * (self.high - self.low)
+        return scaled.reshape(-1, *self.shape).astype(np.float32)
+
+    def in_graph(self, actions: tf.Tensor) -> tf.Tensor:
+        """The same for tensors, inside an exported policy."""
+        if self.choices is not None:
+            return tf.gather(tf.constant(self.choices), actions)
+        scaled = self.low + (tf.clip_by_value(actions, -1.0, 1.0) + 1.0) / 2 * (self.high - self.low)
+        return tf.reshape(scaled, [-1, *self.shape])
+
+
+class Step(NamedTuple):
+    """What a batch of environments answered; each field has one entry an environment.
+
+    `final` is the observation that the step led to; `observations`, from which to act next, differs from it where an
+    episode has ended and a new one has begun. The future is worth nothing after `terminated` alone.
+    """
+
+    observations: np.ndarray
+    rewards: np.ndarray
+    terminated: np.ndarray
+    truncated: np.ndarray
+    final: np.ndarray
+
+    @property
+    def ended(self) -> np.ndarray:
+        """Where an episode ended, for whichever reason."""
+        return self.terminated | self.truncated
+
+
+class Environments:
+    """Copies of one gymnasium environment that step together; each episode begins from a seed of its own.
+
+    The seed of episode k of copy i is a pure function of `seed`, i and k, so that where a copy stands follows from k
+    and the actions since: `state` and `restore` bring a run back to the very step, for every environment that its
+    seed and actions decide. Resets are ours (`AutoresetMode.DISABLED`), since gymnasium's own take no seed.
+
+    Raises:
+        UsageError: the environment is unknown or not installed, or a space is of a kind that policies cannot have.
+    """
+
+    def __init__(self, name: str, count: int, seed: int = 0, **options):
+        """Make them and begin their first episodes; `options` go to `gymnasium.make`."""
+        self.name, self.count, self.seed = name, count, seed
+        self.limit = specification(name).max_episode_steps or LONGEST_EPISODE
+        self.vector = make_vector(name, count, AutoresetMode.DISABLED, max_episode_steps=self.limit, **options)
+        self.spaces = spaces_of(self.vector, name)
+        shape, kind = ((), np.int32) if self.spaces.choices is not None else ((self.spaces.actions,), np.float32)
+        self.actions = np.zeros((count, self.limit, *shape), kind)  # since each episode began
+        self.episodes = np.zeros(count, np.int64)
+        self.lengths = np.zeros(count, np.int64)
+        self.returns = np.zeros(count)
+        self.observations = self._reset(np.ones(count, bool))
+
+    def step(self, actions: np.ndarray) -> Step:
+        """Take a policy's actions, [count] choices or [count, d] vectors in [-1, 1]; ended episodes begin anew."""
+        self.actions[np.arange(self.count), self.lengths] = actions
+        return self.take(self.spaces.to_environment(actions))
+
+    def take(self, actions: np.ndarray) -> Step:
+        """Take actions as the environment itself has them, [count, *shape]; `restore` knows nothing of these."""
+        final, rewards, terminated, truncated, _ = self.vector.step(actions)
+        # The vector environment goes on writing into what it returned.
+        final, rewards = _flat(final), rewards.copy()
+        terminated, truncated = terminated.copy(), truncated & ~terminated
+        self.lengths += 1
+        self.returns += rewards
+        ended = terminated | truncated
+        self.observations = final
+        if ended.any():
+            self.episodes += ended
+            self.observations = self._reset(ended)
+        return Step(self.observations, rewards, terminated, truncated, final)
+
+    def begin(self, episodes: int | np.ndarray) -> None:
+        """Give up what is under way and begin the episodes of these numbers."""
+        self.episodes[:] = episodes
+        self.observations = self._reset(np.ones(self.count, bool))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Where every copy stands, as arrays of shapes that never change."""
+        return {"episodes": self.episodes, "lengths": self.lengths, "actions": self.actions}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to where `state` was taken, by taking the same actions again."""
+        lengths = state["lengths"]
+        self.actions[:] = state["actions"]
+        self.begin(state["episodes"])
+        taken = self.spaces.to_environment(self.actions.reshape(-1, *self.actions.shape[2:]))
+        taken = taken.reshape(self.count, self.limit, *self.spaces.shape)
+        for index, environment in enumerate(self.vector.envs):
+            for at in range(lengths[index]):
+                observation, reward, *_ = environment.step(taken[index, at])
+                self.returns[index] += reward
+                self.observations[index] = np.ravel(observation)
+        self.lengths = lengths.copy()
+
+    def render(self) -> np.ndarray | None:
+        """A picture of the first copy, uint8 [H, W, 3], where it was made with render_mode="rgb_array"."""
+        return self.vector.envs[0].render()
+
+    def close(self) -> None:
+        """Give back windows and memory."""
+        self.vector.close()
+
+    def _reset(self, which: np.ndarray) -> np.ndarray:
+        seeds = [
+            int(np.random.SeedSequence([self.seed, index, int(self.episodes[index])]).generate_state(1)[0])
+            if which[index]
+            else None
+            for index in range(self.count)
+        ]
+        self.lengths[which] = 0
+        self.returns[which] = 0
+        observations, _ = self.vector.reset(seed=seeds, options={"reset_mask": which})
+        return _flat(observations)
+
+
+def specification(name: str) -> gymnasium.envs.registration.EnvSpec:
+    """What gymnasium knows of the environment.
+
+    Raises:
+        UsageError: it knows none of this name; the nearest names are listed.
+    """
+    try:
+        return gymnasium.spec(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the environment {name!r} needs the package {error.name}: install it.") from None
+    except (gymnasium.error.Error, ValueError):
+        known = sorted(key for key in gymnasium.registry if "/" not in key)
+        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4) or ["CartPole-v1", "Pendulum-v1"]
+        where = (
+            " (of a package of its own it is named with its module, such as ale_py:ALE/Pong-v5)" if "/" in name else ""
+        )
+        raise UsageError(f"unknown environment {name!r}{where}: did you mean {' or '.join(map(repr, near))}?") from None
+
+
+_EXTRAS = {"box2d": "box2d", "mujoco": "mujoco", "toy_text": "toy-text", "classic_control": "classic-control"}
+
+
+def make_vector(name: str, count: int, autoreset: AutoresetMode, **options) -> gymnasium.vector.SyncVectorEnv:
+    """`count` copies whose observations are boxes: whatever else they are is flattened as gymnasium does it.
+
+    Raises:
+        UsageError: as for `specification`; or the environment's own package is missing.
+    """
+    entry = str(specification(name).entry_point)
+    try:
+        return gymnasium.make_vec(
+            name, count, vectorization_mode="sync", wrappers=[_as_box],
+            vector_kwargs={"autoreset_mode": autoreset, "copy": False}, disable_env_checker=True, **options,
+        )  # fmt: skip
+    except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
+        extra = next((extra for part, extra in _EXTRAS.items() if part in entry), None)
+        command = f"pip install 'gymnasium[{extra}]'" if extra else "install its package"
+        raise UsageError(f"the environment {name!r} lacks a package ({_first_line(error)}): {command}.") from None
+    except gymnasium.error.Error as error:
+        raise UsageError(f"the environment {name!r} cannot be made ({_first_line(error)}): try another.") from None
+
+
+def spaces_of(vector: gymnasium.vector.VectorEnv, name: str) -> Spaces:
+    """What the spaces of `make_vector`'s environments are to a policy.
+
+    Raises:
+        UsageError: for actions that are neither choices nor a bounded box.
+    """
+    observation, action = vector.single_observation_space, vector.single_action_space
+    length = int(np.prod(observation.shape))
+    if isinstance(action, spaces.Box):
+        low, high = action.low.ravel(), action.high.ravel()
+        if not (np.issubdtype(action.dtype, np.floating) and np.isfinite(low).all() and np.isfinite(high).all()):
+            raise UsageError(
+                f"the actions of {name!r}, {action}, have no bounds: a policy needs a bounded box of floats."
+            )
+        return Spaces(length, None, low.astype(np.float32), high.astype(np.float32), action.shape)
+    counts = starts = None
+    if isinstance(action, spaces.Discrete):
+        choices = np.arange(action.start, action.start + action.n)
+        return Spaces(length, choices.astype(np.int64), None, None, ())
+    if isinstance(action, spaces.MultiDiscrete | spaces.MultiBinary) and len(action.shape) == 1:
+        counts = action.nvec if isinstance(action, spaces.MultiDiscrete) else np.full(action.shape, 2)
+        starts = getattr(action, "start", np.zeros_like(counts))
+        if np.prod(counts.astype(float)) <= MOST_CHOICES:
+            choices = np.stack(np.unravel_index(np.arange(np.prod(counts)), counts), axis=-1) + starts
+            return Spaces(length, choices.astype(np.int64), None, None, action.shape)
+        raise UsageError(
+            f"the actions of {name!r}, {action}, have more than {MOST_CHOICES:,} combinations: "
+            "take an environment with fewer."
+        )
+    raise UsageError(
+        f"the actions of {name!r} are {type(action).__name__}: a policy can have Discrete, MultiDiscrete, MultiBinary "
+        "or bounded Box actions, so wrap the environment to give one of those."
+    )
+
+
+def _as_box(environment: gymnasium.Env) -> gymnasium.Env:
+    space = environment.observation_space
+    if isinstance(space, spaces.Box):
+        return environment
+    if not space.is_np_flattenable:
+        raise UsageError(
+            f"the observations of {environment.spec.id!r} are {type(space).__name__}, whose length is not fixed: "
+            "wrap the environment to give a Box, Discrete, MultiDiscrete, MultiBinary, Dict or Tuple."
+        )
+    return gymnasium.wrappers.FlattenObservation(environment)
+
+
+def _flat(observations: np.ndarray) -> np.ndarray:
+    """A copy as float32 [N, length]."""
+    return observations.reshape(len(observations), -1).astype(np.float32)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0].rstrip(".")
