@@ -13,7 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from kgan import networks, pictures
 from kgan.app import App, Caller, Live, TrainOptions, main, save_picture
 from kgan.control import demonstrations, imitation
-from kgan.control.experts import EXPERTS, expert
+from kgan.control.experts import END_FAILS, EXPERTS, expert
 from kgan.datasets.data import Data
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
@@ -155,7 +155,8 @@ class Imitation(App):
         axes[0].set(title=f"{options.environment}, {options.method}", xlabel="episode, worst first", ylabel="return")
         if known:
             horizon = int(played.lengths.max())
-            axes[1].plot(1 + np.arange(horizon), imitation.mistakes(played, known, horizon), color="tab:red")
+            counted = imitation.mistakes(played, known, horizon, options.environment in END_FAILS)
+            axes[1].plot(1 + np.arange(horizon), counted, color="tab:red")
             axes[1].set(title="otherwise than the expert", xlabel="steps", ylabel="mistakes so far")
         return pictures.from_figure(canvas)
 
@@ -242,7 +243,7 @@ def drift_curves(app: Imitation, options: DriftOptions) -> dict[str, np.ndarray]
             model = app.build(training, data)
             _fit(model, data, training.updates, training)
             played = _played(Live(model), training, EPISODES, seed)
-            runs.append(imitation.mistakes(played, known, options.horizon))
+            runs.append(imitation.mistakes(played, known, options.horizon, options.environment in END_FAILS))
     return {method: np.stack(runs) for method, runs in curves.items()}
 
 

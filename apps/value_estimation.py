@@ -38,8 +38,9 @@ class Options(TrainOptions):
     """Units of each of the two hidden layers."""
     learning_rate: float = 2e-3
     """Adam's, falling to zero along a cosine."""
-    average_decay: float = 0.99
-    """Decay of the network's moving average, which is what td looks ahead with and what is exported; 0 for none."""
+    average_decay: float = 0.9
+    """Decay of the network's moving average, which is what td looks ahead with and what is exported; 0 for none. The
+    more it lags, the more updates td needs, since values come from the end of the episode backwards."""
     updates: int = 3_000
     """Updates of the network, including those of the run that is resumed."""
     batch_size: int = 128

@@ -39,6 +39,9 @@ EXPERTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 """By environment: observations [N, d] -> actions int64 [N]."""
 
+END_FAILS = {"CartPole-v1"}
+"""Where to end early is to have failed; in the others it is to have arrived."""
+
 
 def expert(environment: str) -> Callable[[np.ndarray], np.ndarray]:
     """The expert of this environment.

@@ -70,13 +70,13 @@ def play(name: str, policy: BatchPolicy, episodes: int, horizon: int = 0, seed: 
     return Played(returns, lengths, np.concatenate(met).astype(np.float32), np.concatenate([np.array(d) for d in done]))
 
 
-def mistakes(played: Played, expert: BatchPolicy, horizon: int) -> np.ndarray:
+def mistakes(played: Played, expert: BatchPolicy, horizon: int, end_fails: bool) -> np.ndarray:
     """Mean number of steps among the first 1, 2 ... `horizon` at which the expert would have done otherwise, [horizon].
 
-    An episode that ended early counts as wrong from there on when the expert never ends so, as in CartPole.
+    Where `end_fails`, as in CartPole, every step that an early end has cost is a mistake; elsewhere none is.
     """
     wrong = expert(played.observations) != played.actions
-    counted = np.ones((len(played.lengths), horizon))
+    counted = np.full((len(played.lengths), horizon), float(end_fails))
     begin = np.cumsum(played.lengths) - played.lengths
     for row, (start, length) in enumerate(zip(begin, played.lengths, strict=True)):
         counted[row, : min(length, horizon)] = wrong[start : start + min(length, horizon)]

@@ -168,9 +168,13 @@ def test_mistakes_are_counted_along_the_way_and_after_an_early_end():
     played = imitation.Played(
         np.zeros(2), np.array([3, 1]), np.array([[0.0], [1.0], [2.0], [0.0]]), np.array([0, 0, 1, 1])
     )
-    counted = imitation.mistakes(played, lambda seen: (seen[:, 0] > 0.5).astype(int), horizon=4)
+
+    def other(seen):
+        return (seen[:, 0] > 0.5).astype(int)
+
     # First: right, wrong, right, over; second: wrong, and over.
-    np.testing.assert_allclose(counted, [0.5, 1.5, 2.0, 3.0])
+    np.testing.assert_allclose(imitation.mistakes(played, other, 4, end_fails=True), [0.5, 1.5, 2.0, 3.0])
+    np.testing.assert_allclose(imitation.mistakes(played, other, 4, end_fails=False), [0.5, 1.0, 1.0, 1.0])
 
 
 def test_dagger_asks_the_expert_about_where_the_learner_goes():
