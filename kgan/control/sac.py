@@ -76,6 +76,11 @@ class SACActor(OffPolicyActor):
             **{f"{name}_optimizer": mover.weights for name, mover in movers.items()},
         }
 
+    def adopt_averages(self) -> None:
+        """Let the targets go on from critics that were loaded: they are no part of an export."""
+        for critic, target in zip(self.critics, self.targets, strict=True):
+            copy(critic, target)
+
     def begin(self) -> None:
         """Read the policy out for acting."""
         self.array = ArrayNetwork(self.policy, self.options.activation)
