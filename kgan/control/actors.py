@@ -104,14 +104,15 @@ class Actor(keras.Model):
         report = self.learn(np.random.default_rng([self.seed, number]))
         self.updates.assign(number + 1)
         report = {**dict.fromkeys(self.reported, 0.0), **report}  # before there is enough to learn from
-        for name, value in {**report, "return": self.recent_return(), "steps": float(self.steps)}.items():
+        for name, value in report.items():
             self.meters[name] += value
         self.metered += 1
         return self.get_metrics_result()
 
     def get_metrics_result(self) -> dict[str, float]:
-        """The means since the last reset."""
-        return {name: total / max(1, self.metered) for name, total in self.meters.items()}
+        """The means since the last reset; the return, a mean already, and the steps are those of now."""
+        means = {name: total / max(1, self.metered) for name, total in self.meters.items()}
+        return means | {"return": self.recent_return(), "steps": float(self.steps)}
 
     def reset_metrics(self) -> None:
         """Begin new means."""

@@ -95,11 +95,11 @@ RECIPES: dict[str, dict[str, dict]] = {
     "ppo": {
         "": PPO,
         "CartPole-v1": PPO | {
-            "updates": 400, "batch_size": 256, "copies": 8, "rollout": 32, "discount": 0.98, "trace": 0.8,
+            "updates": 390, "batch_size": 256, "copies": 8, "rollout": 32, "discount": 0.98, "trace": 0.8,
             "epochs": 20, "learning_rate": 1e-3, "decay": True, "normalise": False,
         },
         "Pendulum-v1": PPO | {
-            "updates": 25, "batch_size": 64, "copies": 4, "rollout": 1_024, "discount": 0.9, "learning_rate": 1e-3,
+            "updates": 24, "batch_size": 64, "copies": 4, "rollout": 1_024, "discount": 0.9, "learning_rate": 1e-3,
             "normalise": True,
         },
         "MountainCar-v0": PPO | {

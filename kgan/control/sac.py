@@ -11,6 +11,7 @@ from kgan.control.networks import LOG_2PI, ArrayNetwork, squashed_policy, value_
 from kgan.control.off_policy import OffPolicyActor, OffPolicyOptions, copy
 from kgan.errors import UsageError
 
+LOG_2 = float(np.log(2))
 LEAST_LOG_DEVIATION, MOST_LOG_DEVIATION = -10.0, 2.0
 
 
@@ -75,6 +76,11 @@ class SACActor(OffPolicyActor):
             **{f"{name}_optimizer": mover.weights for name, mover in movers.items()},
         }
 
+    def adopt_averages(self) -> None:
+        """Let the targets go on from critics that were loaded: they are no part of an export."""
+        for critic, target in zip(self.critics, self.targets, strict=True):
+            copy(critic, target)
+
     def begin(self) -> None:
         """Read the policy out for acting."""
         self.array = ArrayNetwork(self.policy, self.options.activation)
@@ -100,7 +106,7 @@ class SACActor(OffPolicyActor):
         raw = means + tf.exp(log_deviations) * noise
         density = -0.5 * (noise**2 + LOG_2PI) - log_deviations
         # log (1 - tanh(x)^2), in the form that stays finite
-        squeezed = 2.0 * (np.log(2.0) - raw - tf.nn.softplus(-2.0 * raw))
+        squeezed = 2.0 * (LOG_2 - raw - tf.nn.softplus(-2.0 * raw))
         return tf.tanh(raw), tf.reduce_sum(density - squeezed, -1)
 
     def gradient_step(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
