@@ -1,4 +1,4 @@
-"""Imitation: a policy learnt from demonstrations, by behaviour cloning or DAgger."""
+"""Imitation: a policy learnt from demonstrations, by behaviour cloning, DAgger or a discriminator (GAIL)."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -11,17 +11,22 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from kgan import networks, pictures
-from kgan.app import App, Caller, Live, TrainOptions, main, save_picture
+from kgan.app import App, Caller, Live, TrainOptions, main, save_picture, stored_options
 from kgan.control import demonstrations, imitation
+from kgan.control.adversarial_imitation import AdversarialImitator, JudgeOptions, demonstrated
+from kgan.control.environments import Environments
 from kgan.control.experts import END_FAILS, EXPERTS, expert
+from kgan.control.on_policy import OnPolicyOptions
 from kgan.datasets.data import Data
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
 from kgan.models.cloning import BehaviourCloner
 from kgan.networks.mlp import standardised
 from kgan.serving import exported
-from kgan.training import devices
+from kgan.training import callbacks, devices, run
 
+COPIES = 16
+"""Of the environment in which gail plays."""
 EPISODES = 50
 """Episodes that a policy is judged by, at most; Ho & Ermon's number."""
 
@@ -35,28 +40,48 @@ class Options(TrainOptions):
     data: str = "expert"
     """Whom to imitate: expert (a scripted one, of the three environments above), or a file of demonstrations that
     `record` has written, or a data set of Minari's (its directory)."""
-    method: Literal["behaviour-cloning", "dagger"] = "behaviour-cloning"
-    """behaviour-cloning learns from the demonstrations alone; dagger also asks the expert about where it goes."""
+    method: Literal["behaviour-cloning", "dagger", "gail"] = "behaviour-cloning"
+    """behaviour-cloning learns from the demonstrations alone; dagger also asks the expert about where it goes; gail
+    plays in the environment until a discriminator cannot tell it from the demonstrations."""
     episodes: int = 7
     """Episodes of the demonstrations to learn from; what else a file holds is held out."""
     every: int = 1
     """Learn from one step in so many only, from a first one at random; 10 is Ho & Ermon's for CartPole."""
     horizon: int = 200
     """Steps after which an episode is cut off, the same for good and bad players; 0 leaves the environment's own."""
+    objective: str = "wasserstein"
+    """Of gail: the game, any of image_generation's; minimax is Ho & Ermon's."""
+    penalty: str = "gradient-penalty"
+    """Of gail: what keeps the discriminator smooth; none for nothing."""
+    discriminator_learning_rate: float = 3e-4
+    """Of gail: Adam's."""
+    warm_start: int = 0
+    """Of gail: updates of behaviour cloning before the game begins."""
     rounds: int = 8
     """Of dagger: times that it plays an episode and asks the expert about every step."""
     round_updates: int = 250
     """Of dagger: updates in each round, before it plays."""
     width: int = 64
     """Units of each of the two hidden layers."""
-    learning_rate: float = 3e-3
-    """Adam's, falling to zero along a cosine."""
+    learning_rate: float | None = None
+    """Adam's, falling to zero over the run; left out, 0.003, and 0.001 for gail."""
     average_decay: float = 0.99
     """Decay of the policy's moving average, which is what acts; 0 for none."""
-    updates: int = 1_000
-    """Updates of the policy, including those of the run that is resumed."""
+    updates: int | None = None
+    """Updates of the policy, including those of the run that is resumed; left out, 1,000. Of gail each is a rollout of
+    2,048 steps and what is learnt from it, and 300 are usual."""
     batch_size: int = 64
-    """Steps of the demonstrations for each update, over all devices."""
+    """Steps of the demonstrations for each update, over all devices; of gail, in each step of the discriminator."""
+
+
+@dataclass
+class GameOptions:
+    """Draw the game of a run of gail: the discriminator's accuracy and the actor's return, over the updates."""
+
+    run: Path
+    """A run directory, such as runs/imitation/2026-01-31_120000."""
+    out: Path = Path("game.png")
+    """Where the picture goes."""
 
 
 @dataclass
@@ -107,30 +132,28 @@ class Imitation(App):
     name = "imitation"
     Options = Options
 
+    def complete(self, options: Options) -> Options:
+        """What is usual for the method."""
+        return completed(options)
+
     def data(self, options: Options, split: str) -> Data:
         """What was seen and done; of the expert, episodes that are played here, for dagger with its answers."""
-        _check(options)
-        environment = imitation.make(options.environment, options.horizon)
-        seed = 2 * options.seed + (split == "test")
-        if options.data == "expert":
-            known = expert(options.environment)
-            shown = demonstrations.record(environment, _one(known), options.episodes, seed)
-            licence = "episodes played on this machine, free to use"
-        else:
-            shown = demonstrations.load(options.data, environment)
-            held_out = split == "test" and len(shown.lengths) > options.episodes
-            shown = shown.between(*((options.episodes, len(shown.lengths)) if held_out else (0, options.episodes)))
-            licence = f"as the author of {options.data} has it"
+        shown, seed = _shown(options, split)
         observations, actions = shown.pairs(options.every, seed)
+        licence = f"as the author of {options.data} has it"
+        if options.data == "expert":
+            licence = "episodes played on this machine, free to use"
         if options.method == "dagger" and split == "train":
             observations, actions = imitation.dagger(
-                options.environment, known, observations, actions, _learner(self, options, environment),
+                options.environment, expert(options.environment), observations, actions, _learner(self, options),
                 rounds=options.rounds, horizon=options.horizon, every=options.every, seed=options.seed,
             )  # fmt: skip
         return _packed(options, split, observations, actions, licence)
 
-    def build(self, options: Options, data: Data) -> BehaviourCloner:
-        """Two hidden layers over observations of mean 0 and variance 1."""
+    def build(self, options: Options, data: Data) -> BehaviourCloner | AdversarialImitator:
+        """Two hidden layers over observations of mean 0 and variance 1; of gail, an actor in its environments."""
+        if options.method == "gail":
+            return _gail(options)
         space = imitation.make(options.environment).action_space
         discrete = isinstance(space, gymnasium.spaces.Discrete)
         columns = 1 if discrete else space.shape[0]
@@ -144,6 +167,11 @@ class Imitation(App):
         decay = keras.optimizers.schedules.CosineDecay(options.learning_rate, max(1, options.updates))
         model.compile(policy_optimizer=keras.optimizers.Adam(decay), jit_compile=options.devices.jit)
         return model
+
+    def begin(self, model: BehaviourCloner | AdversarialImitator, options: Options) -> None:
+        """Of gail: clone first, where that is asked for."""
+        if options.method == "gail" and options.warm_start:
+            model.clone(options.warm_start, options.batch_size)
 
     def picture(self, model: Caller, options: Options, count: int = 20, seed: int = 0) -> np.ndarray:
         """The returns of the policy's episodes, and where there is an expert, its mistakes along the way."""
@@ -183,8 +211,9 @@ class Imitation(App):
         return found
 
     def verbs(self):
-        """Beside the usual four: recording, and the drift."""
+        """Beside the usual four: recording, the drift, and the game."""
         return {
+            "game": (GameOptions, lambda options: game(self, options)),
             "record": (RecordOptions, record),
             "drift": (DriftOptions, lambda options: drift(self, options)),
         }
@@ -235,9 +264,11 @@ def drift_curves(app: Imitation, options: DriftOptions) -> dict[str, np.ndarray]
     known = expert(options.environment)
     for method, runs in curves.items():
         for seed in range(options.seed, options.seed + options.repeats):
-            training = Options(
-                environment=options.environment, method=method, episodes=options.episodes, every=options.every,
-                horizon=options.horizon, rounds=options.rounds, updates=options.updates, seed=seed,
+            training = completed(
+                Options(
+                    environment=options.environment, method=method, episodes=options.episodes, every=options.every,
+                    horizon=options.horizon, rounds=options.rounds, updates=options.updates, seed=seed,
+                )
             )  # fmt: skip
             data = app.data(training, "train")
             model = app.build(training, data)
@@ -247,7 +278,67 @@ def drift_curves(app: Imitation, options: DriftOptions) -> dict[str, np.ndarray]
     return {method: np.stack(runs) for method, runs in curves.items()}
 
 
-def _learner(app: Imitation, options: Options, environment: gymnasium.Env):
+def game(app: Imitation, options: GameOptions) -> None:
+    """Draw both players' figures of a run."""
+    trained = stored_options(app, run.read_config(options.run), options.run)
+    rows = callbacks.read_curves(options.run / "metrics.csv")
+    if trained.method != "gail" or not rows:
+        raise UsageError(f"{options.run} has no game to draw: give a run of --method gail that has been going a while.")
+    columns = {name: [float(row[name]) for row in rows] for name in ("update", "return", "discriminator_accuracy")}
+    canvas = Canvas(figsize=(6, 4), dpi=100, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.plot(columns["update"], columns["return"], color="tab:orange")
+    axes.set(title=f"{trained.environment}, gail with {trained.objective}", xlabel="update")
+    axes.set_ylabel("return of the actor", color="tab:orange")
+    beside = axes.twinx()
+    beside.plot(columns["update"], columns["discriminator_accuracy"], color="tab:blue")
+    beside.set_ylabel("accuracy of the discriminator", color="tab:blue")
+    beside.set_ylim(0.45, 1.0)
+    save_picture(pictures.from_figure(canvas), options.out)
+    print(f"wrote {options.out}")
+
+
+def completed(options: Options) -> Options:
+    """The options with what was left out filled in, as is usual for the method.
+
+    Raises:
+        UsageError: for options out of range, or that do not go together.
+    """
+    of_gail = options.method == "gail"
+    usual = {"updates": 300 if of_gail else 1_000, "learning_rate": 1e-3 if of_gail else 3e-3}
+    options = dataclasses.replace(options, **{n: v for n, v in usual.items() if getattr(options, n) is None})
+    _check(options)
+    return options
+
+
+def _shown(options: Options, split: str) -> tuple[demonstrations.Demonstrations, int]:
+    """The demonstrations to learn from, or to judge by; and their seed."""
+    environment = imitation.make(options.environment, options.horizon)
+    seed = 2 * options.seed + (split == "test")
+    if options.data == "expert":
+        return demonstrations.record(environment, _one(expert(options.environment)), options.episodes, seed), seed
+    shown = demonstrations.load(options.data, environment)
+    held_out = split == "test" and len(shown.lengths) > options.episodes
+    return shown.between(*((options.episodes, len(shown.lengths)) if held_out else (0, options.episodes))), seed
+
+
+def _gail(options: Options) -> AdversarialImitator:
+    """PPO in sixteen copies of the environment, on the reward of a discriminator."""
+    environments = Environments(options.environment, COPIES, options.seed, limit=options.horizon or None)
+    shown, seed = _shown(options, "train")
+    rules = OnPolicyOptions(
+        rollout=128, minibatch=256, epochs=5, entropy=0.01, learning_rate=options.learning_rate, decay=True,
+        widths=(options.width,) * 2,
+    )  # fmt: skip
+    judge = JudgeOptions(
+        objective=options.objective, penalty=options.penalty, widths=(options.width,) * 2,
+        learning_rate=options.discriminator_learning_rate, batch_size=options.batch_size,
+    )  # fmt: skip
+    rows = demonstrated(shown, environments.spaces, environments.limit, options.every, seed)
+    return AdversarialImitator(environments, rules, rows, judge, options.updates, True, options.seed)
+
+
+def _learner(app: Imitation, options: Options):
     """What dagger learns by between its rounds: one policy that goes on, on all there is so far."""
     made: list[BehaviourCloner] = []
 
@@ -286,14 +377,17 @@ def _one(policy: imitation.BatchPolicy) -> demonstrations.Policy:
 
 
 def _check(options: Options) -> None:
+    if options.method == "gail" and (options.devices.strategy != "one" or options.devices.precision != "float32"):
+        raise UsageError("--method gail trains on one device in float32: leave out --strategy and --precision.")
     for name in ("episodes", "every", "round_updates"):
         if getattr(options, name) < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least 1.")
-    for name in ("rounds", "horizon"):
+    for name in ("rounds", "horizon", "warm_start"):
         if getattr(options, name) < 0:
-            raise UsageError(f"--{name} is {getattr(options, name)}: give 0 or more.")
-    if not options.learning_rate > 0:
-        raise UsageError(f"--learning-rate is {options.learning_rate}: give more than 0.")
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give 0 or more.")
+    for name in ("learning_rate", "discriminator_learning_rate"):
+        if not 0 < getattr(options, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give more than 0, less than 1.")
     if options.method == "dagger" and options.data != "expert":
         raise UsageError(
             f"--method dagger asks the expert as it goes, which the file {options.data} cannot answer: "

@@ -49,8 +49,25 @@ class Spaces:
         scaled = self.low + (np.clip(actions, -1.0, 1.0) + 1.0) / 2 * (self.high - self.low)
         return scaled.reshape(-1, *self.shape).astype(np.float32)
 
+    def from_environment(self, actions: np.ndarray) -> np.ndarray:
+        """The environment's actions [N, *shape] as a policy has them, [N] or [N, d].
+
+        Raises:
+            UsageError: for an action that is none of the choices.
+        """
+        if self.choices is None:
+            flat = actions.reshape(len(actions), -1)
+            return (2 * (flat - self.low) / (self.high - self.low) - 1).astype(np.float32)
+        same = (actions[:, None] == self.choices).reshape(len(actions), len(self.choices), -1).all(axis=2)
+        if not same.any(axis=1).all():
+            raise UsageError(
+                f"the action {actions[~same.any(axis=1)][0]} is none of the {len(self.choices)} that there are: "
+                "record the demonstrations in this environment."
+            )
+        return same.argmax(axis=1)
+
     def in_graph(self, actions: tf.Tensor) -> tf.Tensor:
-        """The same for tensors, inside an exported policy."""
+        """The same as `to_environment` for tensors, inside an exported policy."""
         if self.choices is not None:
             return tf.gather(tf.constant(self.choices), actions)
         scaled = self.low + (tf.clip_by_value(actions, -1.0, 1.0) + 1.0) / 2 * (self.high - self.low)
@@ -87,10 +104,18 @@ class Environments:
         UsageError: the environment is unknown or not installed, or a space is of a kind that policies cannot have.
     """
 
-    def __init__(self, name: str, count: int, seed: int = 0, **options):
-        """Make them and begin their first episodes; `options` go to `gymnasium.make`."""
+    def __init__(self, name: str, count: int, seed: int = 0, limit: int | None = None, **options):
+        """Make them and begin their first episodes.
+
+        Args:
+            name: as gymnasium knows the environment.
+            count: how many copies.
+            seed: all episodes follow from it.
+            limit: steps after which an episode is cut off; None is the environment's own.
+            options: to `gymnasium.make`.
+        """
         self.name, self.count, self.seed = name, count, seed
-        self.limit = specification(name).max_episode_steps or LONGEST_EPISODE
+        self.limit = limit or specification(name).max_episode_steps or LONGEST_EPISODE
         self.vector = make_vector(name, count, AutoresetMode.DISABLED, max_episode_steps=self.limit, **options)
         self.spaces = spaces_of(self.vector, name)
         shape, kind = ((), np.int32) if self.spaces.choices is not None else ((self.spaces.actions,), np.float32)

@@ -138,7 +138,8 @@ class OnPolicyActor(Actor):
         self.note(returns, rollout.rewards.size)
 
         observations = self.seen(rollout.observations)
-        worth, targets, weights = self._judge(rollout, observations)
+        rewards, further = self.rewards_of(rollout, random)
+        worth, targets, weights = self._judge(rollout, observations, rewards)
         if self.normalise:
             self.moments.update(rollout.observations.reshape(-1, self.spaces.observation))
         samples = rollout.rewards.size
@@ -151,12 +152,19 @@ class OnPolicyActor(Actor):
             tf.constant(order.reshape(self.gradient_steps, self.minibatch), tf.int32),
         ).numpy()
         # What the drawn actions were improbable by, on average, is what entropy is.
-        return dict(zip(self.reported, [*map(float, figures), -float(rollout.log_probabilities.mean())], strict=True))
+        entropy = -float(rollout.log_probabilities.mean())
+        return dict(zip(OnPolicyActor.reported, [*map(float, figures), entropy], strict=True)) | further
 
-    def _judge(self, rollout: Rollout, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def rewards_of(self, rollout: Rollout, random: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
+        """The rewards [T, B] to learn from, and what else to report: here those of the environment."""
+        return rollout.rewards, {}
+
+    def _judge(
+        self, rollout: Rollout, observations: np.ndarray, rewards: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What each action is held to be worth, what the critic should say, and the weight of each step; [T, B]."""
         options = self.options
-        rewards = self.scaled_rewards(rollout.rewards, rollout.ended, options.discount)
+        rewards = self.scaled_rewards(rewards, rollout.ended, options.discount)
         if options.credit != "advantage":
             worth, weights = credits(options.credit, rewards, rollout.ended, options.discount)
             return worth, np.zeros_like(worth), weights / max(float(weights.mean()), 1e-8)

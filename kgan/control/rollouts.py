@@ -22,6 +22,7 @@ class Rollout:
         actions: int32 [T, B] choices, or float32 [T, B, A] as drawn, before they are clipped.
         log_probabilities: float32 [T, B], of the actions when they were drawn.
         rewards: float32 [T, B].
+        lengths: int64 [T, B], how many steps the episode had when the step was taken, with it.
         terminated, truncated: bool [T, B]; an episode that was only cut off would have been worth something yet.
     """
 
@@ -30,6 +31,7 @@ class Rollout:
     actions: np.ndarray
     log_probabilities: np.ndarray
     rewards: np.ndarray
+    lengths: np.ndarray
     terminated: np.ndarray
     truncated: np.ndarray
 
@@ -44,6 +46,7 @@ class Rollout:
             np.zeros(shape, np.int32) if choices else np.zeros((*shape, spaces.actions), np.float32),
             np.zeros(shape, np.float32),
             np.zeros(shape, np.float32),
+            np.zeros(shape, np.int64),
             np.zeros(shape, bool),
             np.zeros(shape, bool),
         )
@@ -65,14 +68,14 @@ class Rollout:
         for t in range(len(self.rewards)):
             self.observations[t] = environments.observations
             self.actions[t], self.log_probabilities[t] = act(environments.observations)
-            sums, counts = environments.returns.copy(), environments.lengths.copy()
+            self.lengths[t], sums = environments.lengths + 1, environments.returns.copy()
             step = environments.step(self.actions[t])
             self.final[t], self.rewards[t] = step.final, step.rewards
             self.terminated[t], self.truncated[t] = step.terminated, step.truncated
             ended = step.ended
             if ended.any():
                 returns.append((sums + step.rewards)[ended])
-                lengths.append(counts[ended] + 1)
+                lengths.append(self.lengths[t, ended])
         none = np.zeros(0)
         return np.concatenate([none, *returns]), np.concatenate([none, *lengths])
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 from small import run, train
@@ -10,6 +11,8 @@ from small import run, train
 from apps import imitation
 from kgan.app import main
 from kgan.control.demonstrations import load
+from kgan.errors import UsageError
+from kgan.serving import exported
 
 
 def test_demonstrations_are_recorded_and_learnt_from(tmp_path, capsys):
@@ -26,8 +29,28 @@ def test_demonstrations_are_recorded_and_learnt_from(tmp_path, capsys):
     assert load(tmp_path / "again.npz").lengths.max() <= 30
 
 
+def test_gail_is_trained_and_its_game_drawn(tmp_path, capsys):
+    options = ["--method", "gail", "--warm-start", "2", "--log-every", "1", "--updates", "2"]
+    directory = train("imitation", tmp_path, *options)
+    run("imitation", "export", "--run", directory, "--to", tmp_path / "model", "--count", "3")
+    loaded = exported.load(tmp_path / "model")
+    observations, rows = np.zeros((2, 4), np.float32), np.zeros((2, 7), np.float32)
+    assert loaded.call("act", observations=observations)["actions"].shape == (2,)
+    assert np.isfinite(loaded.call("reward", transitions=rows)["rewards"]).all()
+    run("imitation", "game", "--run", directory, "--out", tmp_path / "game.png")
+    assert Image.open(tmp_path / "game.png").size == (600, 400)
+
+
+def test_only_gail_has_a_game(tmp_path):
+    directory = train("imitation", tmp_path)
+    with pytest.raises(UsageError, match="has no game to draw"):
+        imitation.game(imitation.Imitation(), imitation.GameOptions(directory))
+
+
 def test_dagger_asks_the_same_questions_when_it_is_resumed():
-    shown = imitation.Options(method="dagger", rounds=2, round_updates=5, episodes=1, horizon=30, width=4)
+    shown = imitation.completed(
+        imitation.Options(method="dagger", rounds=2, round_updates=5, episodes=1, horizon=30, width=4)
+    )
     longer = dataclasses.replace(shown, updates=2 * shown.updates)
     first, again = (imitation.Imitation().data(options, "train").examples for options in (shown, longer))
     assert first.shape == again.shape and (first == again).all() and len(first) > 30
@@ -50,6 +73,8 @@ def test_the_drift_is_drawn(tmp_path, capsys, monkeypatch):
         (["--environment", "CartPol-v1"], "unknown environment 'CartPol-v1'"),
         (["--environment", "Pendulum-v1"], "unknown environment with an expert 'Pendulum-v1'"),
         (["--episodes", "0"], "--episodes is 0: give at least 1"),
+        (["--method", "gail", "--objective", "wgn"], "unknown objective 'wgn'"),
+        (["--method", "gail", "--precision", "mixed_bfloat16"], "on one device in float32"),
         (["--horizon", "-1"], "--horizon is -1: give 0 or more"),
     ],
 )

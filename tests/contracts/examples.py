@@ -26,6 +26,7 @@ from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.inverter import Inverter
+from kgan.models.rewards import RewardModel
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
@@ -106,6 +107,15 @@ def divergence_estimator(**options) -> Example:
     discriminator = mlp.mlp_discriminator((2,), widths=(8,), dropout=0.2, seed=2)
     model = DivergenceEstimator(discriminator, "minimax", "r1", **options)
     return Example(model, lambda k, n: _uniform(k, n, 2, 2), lambda n: _uniform(-1, n, 2))
+
+
+def reward_model(**options) -> Example:
+    """Pairs of transitions, standardised before they are judged."""
+    discriminator = mlp.mlp_discriminator((3,), widths=(8,), dropout=0.2, seed=2)
+    model = RewardModel(
+        discriminator, "least-squares", "gradient-penalty", mean=[0.1, 0.0, 0.2], deviation=[1.0, 2.0, 0.5], **options
+    )
+    return Example(model, lambda k, n: _uniform(k, n, 2, 3), lambda n: _uniform(-1, n, 3))
 
 
 def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
@@ -252,6 +262,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
+    RewardModel: reward_model,
     DomainAdversarial: partial(domain_adversarial, DomainAdversarial),
     GradientReversal: partial(domain_adversarial, GradientReversal),
     SentenceGAN: sentence_gan,
