@@ -95,8 +95,8 @@ def test_one_episode_is_imitated():
 
 
 def test_a_warm_start_is_behaviour_cloning():
-    ours = imitator(limit=50)
-    ours.clone(500, 16)
+    ours = imitator(limit=50, options=dataclasses.replace(SMALL, learning_rate=0.01))
+    ours.clone(300, 16)
     rows = ours.shown
     chosen = ours.policy(ours.seen(rows[:, :4]))[0].mode().numpy()
     assert (chosen == rows[:, 4:6].argmax(axis=1)).mean() > 0.9
