@@ -152,7 +152,7 @@ def discriminator_alone(**options) -> Example:
 
 
 def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
-    """Images of a convolutional generator, judged by a dense discriminator: neither moves, whatever state it has."""
+    """Images of a convolutional generator, judged by a dense discriminator that stays, whatever state it has."""
     shape, latent_dim = (8, 8, 1), 4
     generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
@@ -178,5 +178,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     DiscriminatorAlone: discriminator_alone,
     TextToImageGAN: text_to_image,
     Inverter: inverter,
-    AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
+    AttributeEditor: partial(
+        inverter, AttributeEditor, tags=("glasses", "hair=red"), tuned=True, noise=0.3, code_weight=0.1
+    ),
 }
