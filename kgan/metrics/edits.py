@@ -129,8 +129,8 @@ def attribute_figures(
     """What an independent classifier says of adding each attribute to the images that lack it.
 
     For each attribute the share of edits that it confirms, and the share of all other tags that it still reads as in
-    the reconstruction, which the edit began from; over all, the means, and the share of tags that it reads off the
-    reconstructions as they are in truth.
+    the reconstruction, which the edit began from, or as the image really has it; over all, the means, and the share of
+    tags that it reads off the reconstructions as they are in truth.
 
     Args:
         model: with the signatures of an `AttributeEditor`.
@@ -160,6 +160,11 @@ def attribute_figures(
         found += [
             Figure(f"{name}: edits confirmed", confirmed[-1], how),
             Figure(f"{name}: other tags kept", kept[-1], f"as read off the reconstruction; {how}"),
+            Figure(
+                f"{name}: other tags as in truth",
+                float(np.mean([after[other] == truth[other] for other in others])),
+                f"of the edited images; {how}",
+            ),
         ]
     how = f"mean over {len(confirmed)} attributes; {reader}; strength {strength:g}, {steps} steps"
     return [
