@@ -32,7 +32,7 @@ class Options(photo_editing.Options):
     be added either; --no-tune keeps it as it is.
     """
 
-    updates: int = 3_000
+    updates: int = 2_500
     """Updates of the encoder, including those of the run that is resumed."""
     width: int = 16
     """Channels at half the image's size, doubled at every halving; an mlp has 16 times as many units a layer."""
