@@ -108,7 +108,7 @@ def stroke_figures(
             "distance |z - z0|",
             distance.mean(),
             how,
-            remark=f"at most {distance.max():.2f}; |z0| is {usual.mean():.2f}",
+            remark=f"at most {distance.max():.2f}, where the codes are of length {usual.mean():.2f}",
         ),
         Figure("seconds an edit", float(np.median(seconds)), f"one image, after warm-up, median of 3; {steps} steps"),
     ]
