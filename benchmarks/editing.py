@@ -92,6 +92,7 @@ def photo_rows(given) -> list[Row]:
         return ", ".join(f"{figure[name].value:{form}}" for figure in figures)
 
     methods = ("encoder", "descent", "hybrid")
+    far = "; ".join(figures["distance |z - z0|"].remark for figures in stroked)
     return [
         {
             "setting": f"reconstruction error, {trained.steps} steps",
@@ -102,7 +103,7 @@ def photo_rows(given) -> list[Row]:
         {
             "setting": f"colour error of strokes, proximity {trained.proximity:g}, realism {trained.realism:g}",
             "ours": f"{each(stroked, 'before', '.3f')} before, {each(stroked, 'after', '.3f')} after; distance "
-            f"{each(stroked, 'distance |z - z0|', '.2f')} ({'; '.join(f['distance |z - z0|'].remark for f in stroked)})",
+            f"{each(stroked, 'distance |z - z0|', '.2f')} ({far})",
             "reference": "at least halved, at a bounded distance",
             "passes": all(f["after"].value <= f["before"].value / 2 for f in stroked),
         },
