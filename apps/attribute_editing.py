@@ -26,8 +26,24 @@ MEASURED = 100  # held-out images for each attribute at most
 
 @dataclass(kw_only=True)
 class Options(photo_editing.Options):
-    """Train the encoder of a trained generator; the export has a direction for each attribute of the data."""
+    """Train the encoder of a trained generator; the export has a direction for each attribute of the data.
 
+    The generator is tuned along, since a GAN's leaves out attributes, such as most kinds of glasses, which then cannot
+    be added either; --no-tune keeps it as it is.
+    """
+
+    updates: int = 2_500
+    """Updates of the encoder, including those of the run that is resumed."""
+    width: int = 16
+    """Channels at half the image's size, doubled at every halving; an mlp has 16 times as many units a layer."""
+    tune: bool = True
+    """Let the generator learn along with the encoder, to draw what it lacks of the data."""
+    latent_weight: float = 0.05
+    """Weight of finding the codes of generated images again, beside 1 for the pixels of real ones."""
+    code_weight: float = 0.005
+    """Weight of the mean square of the codes of real images."""
+    code_noise: float = 0.4
+    """Standard deviation of noise on those codes in training, so that neighbouring codes come to look alike."""
     steps: int = 0
     """Steps of descent after the encoder, in pictures and figures."""
     strength: float = 1.5

@@ -53,6 +53,12 @@ class Options(TrainOptions):
     """Weight of finding the codes of generated images again, beside 1 for the pixels of real ones."""
     feature_weight: float = 0.2
     """Weight of the discriminator's features of real images, beside their pixels."""
+    tune: bool = False
+    """Let the generator learn along with the encoder, to draw what it lacks of the data."""
+    code_weight: float = 0.0
+    """Weight of the mean square of the codes of real images."""
+    code_noise: float = 0.0
+    """Standard deviation of noise on those codes in training, so that neighbouring codes come to look alike."""
     learning_rate: float = 1e-3
     """Adam's, falling to zero along a cosine."""
     average_decay: float = 0.999
@@ -128,7 +134,7 @@ class PhotoEditing(App):
             if card.get("app") == PhotoEditing.name:
                 known = stored_options(PhotoEditing(), card, path)
                 kept = {name: getattr(known, name) for name in ENCODER}
-                source = known.source | {"path": path, "encoder": True}
+                source = known.source | {"path": path, "encoder": {"tune": known.tune}}
                 options = dataclasses.replace(options, source=source, data=options.data or known.data, **kept)
             else:
                 source = {"path": path, "card": {key: card.get(key) for key in ("app", "options", "data")}}
@@ -157,8 +163,9 @@ class PhotoEditing(App):
             gan.sample_shape, outputs=gan.latent_dim, normalisation=options.normalisation, seed=options.seed, **size
         )
         model = self.model(
-            options, gan.inference("generator"), gan.discriminator, encoder,
+            options, gan.generator, gan.discriminator, encoder,
             latent_weight=options.latent_weight, feature_weight=options.feature_weight,
+            code_weight=options.code_weight, noise=options.code_noise, tuned=options.tune,
             average_decay=options.average_decay, seed=options.seed,
         )  # fmt: skip
         rate = keras.optimizers.schedules.CosineDecay(options.learning_rate, max(1, options.updates))
@@ -172,7 +179,7 @@ class PhotoEditing(App):
     def begin(self, model: Inverter, options: Options) -> None:
         """Take over the exported weights: of a generator those of the moving average, which is what it draws with."""
         has_encoder = "encoder" in options.source
-        trained = PhotoEditing().build(options, None) if has_encoder else _gan(options)
+        trained = _inverter(options) if has_encoder else _gan(options)
         load_networks(trained, exported.find(options.generator).weights)
         for part in PARTS if has_encoder else PARTS[:2]:
             for network in (getattr(model, part), model.inference(part)):
@@ -303,6 +310,11 @@ def _gan(options: Options) -> GAN:
     """The generator's GAN, with fresh weights."""
     given, data = _gan_options(options), options.source["card"]["data"]
     return build_image_gan(given, tuple(data["shape"]), given.updates, options.seed)
+
+
+def _inverter(options: Options) -> Inverter:
+    """The model of photo_editing whose encoder is gone on with, with fresh weights."""
+    return PhotoEditing().build(dataclasses.replace(options, **options.source["encoder"]), None)
 
 
 def _check(options: Options) -> None:

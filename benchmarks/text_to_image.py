@@ -21,10 +21,11 @@ CLEARLY = 0.05
 SETS = ("combinations seen in training", "combinations never seen in training")
 
 
-def trained(matching: float, seed: int, runs: Path) -> Path:
+def trained(matching: float, seed: int, updates: int, runs: Path) -> Path:
     """Train and export with this share of wrong captions; gives the export."""
     app, folder = TextToImage(), runs / f"matching_{matching:g}_seed_{seed}"
-    options = ["--matching", str(matching), "--seed", str(seed), "--precision", "mixed_bfloat16", "--threads", "1"]
+    options = ["--matching", str(matching), "--seed", str(seed), "--updates", str(updates)]
+    options += ["--precision", "mixed_bfloat16", "--threads", "1"]
     run(app, ["train", *options, "--runs", str(folder)])
     directory = max((folder / app.name).iterdir())
     run(app, ["export", "--run", str(directory), "--to", str(folder / "model"), "--count", "0"])
@@ -98,15 +99,16 @@ def main() -> None:
     parser.add_argument("--aware", type=Path, help="an export trained with --matching 0.5")
     parser.add_argument("--plain", type=Path, help="an export trained with --matching 0")
     parser.add_argument("--seed", type=int, default=0, help="of the trainings")
+    parser.add_argument("--updates", type=int, default=TextToImage.Options().updates, help="of each training")
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark"), help="where what is trained here is kept")
     parser.add_argument("--picture", type=Path, help="where to write what the plain model draws")
     given = parser.parse_args()
-    aware, how = measure(given.aware or trained(0.5, given.seed, given.runs), None)
-    plain, _ = measure(given.plain or trained(0.0, given.seed, given.runs), given.picture)
+    aware, how = measure(given.aware or trained(0.5, given.seed, given.updates, given.runs), None)
+    plain, _ = measure(given.plain or trained(0.0, given.seed, given.updates, given.runs), given.picture)
     passed = record(
         "Text to image",
         rows(aware, plain),
-        command="python -m benchmarks.text_to_image",
+        command=f"python -m benchmarks.text_to_image --updates {given.updates}",
         seeds=[given.seed],
         protocol=f"Faces with captions such as “red hair blue eyes”, of whose 96 combinations of colours 12 were left "
         f"out of training; {how}. Share of {SAMPLES:,} samples of each kind (seed 0) off which the face classifier, "

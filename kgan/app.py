@@ -287,12 +287,8 @@ def _batches(options, model, data, strategy, first):
 
 
 def start_from(model: AdversarialModel, pretrained: exported.Export) -> None:
-    """Give a new model an export's weights, so that before its first update it is exactly the exported model.
-
-    Training goes on from the moving average, where one is kept, since that is what was exported.
-    """
+    """Give a new model an export's weights, so that before its first update it is exactly the exported model."""
     load_networks(model, pretrained.weights)
-    model.adopt_averages()
     model.updates.assign(0)
 
 

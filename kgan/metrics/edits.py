@@ -108,7 +108,7 @@ def stroke_figures(
             "distance |z - z0|",
             distance.mean(),
             how,
-            remark=f"at most {distance.max():.2f}; |z0| is {usual.mean():.2f}",
+            remark=f"at most {distance.max():.2f}, where the codes are of length {usual.mean():.2f}",
         ),
         Figure("seconds an edit", float(np.median(seconds)), f"one image, after warm-up, median of 3; {steps} steps"),
     ]
@@ -129,8 +129,8 @@ def attribute_figures(
     """What an independent classifier says of adding each attribute to the images that lack it.
 
     For each attribute the share of edits that it confirms, and the share of all other tags that it still reads as in
-    the reconstruction, which the edit began from; over all, the means, and the share of tags that it reads off the
-    reconstructions as they are in truth.
+    the reconstruction, which the edit began from, or as the image really has it; over all, the means, and the share of
+    tags that it reads off the reconstructions as they are in truth.
 
     Args:
         model: with the signatures of an `AttributeEditor`.
@@ -160,6 +160,11 @@ def attribute_figures(
         found += [
             Figure(f"{name}: edits confirmed", confirmed[-1], how),
             Figure(f"{name}: other tags kept", kept[-1], f"as read off the reconstruction; {how}"),
+            Figure(
+                f"{name}: other tags as in truth",
+                float(np.mean([after[other] == truth[other] for other in others])),
+                f"of the edited images; {how}",
+            ),
         ]
     how = f"mean over {len(confirmed)} attributes; {reader}; strength {strength:g}, {steps} steps"
     return [

@@ -97,7 +97,7 @@ class AdversarialModel(keras.Model):
     def build(self, input_shape=None) -> None:
         """Set up the moving averages, once the subclass has attached its networks."""
         if self.average_decay:
-            for part in self._averaged_parts():
+            for part in self.averaged_parts():
                 network = getattr(self, part)
                 average = keras.models.clone_model(network)
                 average.set_weights(network.get_weights())
@@ -105,7 +105,8 @@ class AdversarialModel(keras.Model):
                 setattr(self, f"average_{part}", average)
         self.built = True
 
-    def _averaged_parts(self) -> list[str]:
+    def averaged_parts(self) -> list[str]:
+        """The attributes of the networks of which a moving average is kept, under average_<part>."""
         return [part for player in self.proposers for part in self.parts(player)] if self.average_decay else []
 
     def inference(self, part: str) -> keras.Model:
@@ -114,7 +115,7 @@ class AdversarialModel(keras.Model):
 
     def adopt_averages(self) -> None:
         """Let the networks go on from their moving averages."""
-        for part in self._averaged_parts():
+        for part in self.averaged_parts():
             getattr(self, part).set_weights(self.inference(part).get_weights())
 
     def compile(
@@ -200,7 +201,7 @@ class AdversarialModel(keras.Model):
         the process has built before.
         """
         owners = {player: [v for n in self.networks(player) for v in n.variables] for player in self.players}
-        for part in self._averaged_parts():
+        for part in self.averaged_parts():
             owners[f"average_{part}"] = self.inference(part).variables
         for player in self.players if optimizers and self.compiled else ():
             owners[f"{player}_optimizer"] = self.optimizer_of(player).variables
@@ -322,7 +323,7 @@ class AdversarialModel(keras.Model):
         # Early on the average forgets faster, so that the first pictures do not show the initial weights.
         updates = tf.cast(self.updates.value, tf.float32)
         decay = tf.minimum(self.average_decay, (1.0 + updates) / (10.0 + updates))
-        for part in self._averaged_parts():
+        for part in self.averaged_parts():
             pairs = zip(self.inference(part).variables, getattr(self, part).variables, strict=True)
             pairs = [(average.value, source.value) for average, source in pairs if average.dtype == "float32"]
             _subtract([average for average, _ in pairs], [(a - s) * (1.0 - decay) for a, s in pairs])

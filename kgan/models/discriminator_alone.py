@@ -146,7 +146,8 @@ class DiscriminatorAlone(AdversarialModel):
         )  # fmt: skip
         self.build()
 
-    def _averaged_parts(self) -> list[str]:
+    def averaged_parts(self) -> list[str]:
+        """Its one network, though that is a judge."""
         return ["discriminator"] if self.average_decay else []
 
     def state(self, optimizers: bool = True) -> dict[str, keras.Variable]:

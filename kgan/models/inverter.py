@@ -15,26 +15,33 @@ from kgan.models.gan import mean_score, samples_of, score_signature
 from kgan.serving.export import Signature, generate_signature
 
 PARTS = ("generator", "discriminator", "encoder")
+WEIGHTS = ("latent_weight", "feature_weight", "code_weight", "noise")
 
 
 class Proposal(NamedTuple):
-    """Codes that were drawn and what the encoder makes of their images; real images, and as they come back."""
+    """Codes that were drawn and what the encoder makes of their images; real images, their codes, and their return."""
 
     latents: tf.Tensor
     recovered: tf.Tensor
     real: tf.Tensor
+    codes: tf.Tensor
     reconstructed: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="kgan")
 class Inverter(AdversarialModel):
-    """An encoder learnt for a generator and a discriminator that stay as they are.
+    """An encoder learnt for a generator and a discriminator, which stay as they are unless the generator is tuned.
 
     Minimises latent_weight |En(G(z)) - z|^2 on generated samples, and on real ones |G(En(x)) - x|^2 of pixels and
     feature_weight times that of the discriminator's features (the inputs of its last layer, as a share of their
     square); after Luo et al. 2017, "Learning inverse mapping by autoencoder based generative adversarial nets". Called
     on images (float32 [N, H, W, C] in [-1, 1]) it gives G(En(x)). It learns from batches of such images; labels beside
     them are ignored.
+
+    A tuned generator learns with the encoder to draw what it lacks of the data, as pivotal tuning does for one image
+    (Roich et al. 2021). Noise on the codes of real images, held against code_weight |En(x)|^2, makes of the two a
+    variational autoencoder whose codes all have one variance (Kingma & Welling 2014): then neighbouring codes look
+    alike, and directions mean the same everywhere.
 
     Raises:
         UsageError: when the three do not fit each other, or for a weight below 0.
@@ -52,6 +59,9 @@ class Inverter(AdversarialModel):
         *,
         latent_weight: float = 0.2,
         feature_weight: float = 0.2,
+        code_weight: float = 0.0,
+        noise: float = 0.0,
+        tuned: bool = False,
         rate: float = 0.1,
         **kwargs,
     ):
@@ -62,13 +72,17 @@ class Inverter(AdversarialModel):
             discriminator: images -> raw scores.
             encoder: images -> codes.
             latent_weight, feature_weight: beside 1 for the pixels, at least 0.
+            code_weight: of the mean square of the codes of real images, at least 0.
+            noise: standard deviation of what is added to those codes in training, at least 0.
+            tuned: whether the generator moves along.
             rate: of the searches that `project`, `descend` and `edit` make.
             kwargs: `average_decay` (of the encoder), `seed` of `AdversarialModel`.
         """
         super().__init__(**kwargs)
         self.generator, self.discriminator, self.encoder = generator, discriminator, encoder
         self.latent_weight, self.feature_weight, self.rate = latent_weight, feature_weight, rate
-        for name in ("latent_weight", "feature_weight"):
+        self.code_weight, self.noise, self.tuned = code_weight, noise, tuned
+        for name in WEIGHTS:
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}: give 0 or more.")
         fits = {
@@ -94,9 +108,13 @@ class Inverter(AdversarialModel):
         """[H, W, C] of an image."""
         return self.generator.output_shape[1:]
 
+    def parts(self, player: str) -> tuple[str, ...]:
+        """The encoder, and the generator where it is tuned."""
+        return ("encoder", "generator") if self.tuned else ("encoder",)
+
     def decode(self, latents: tf.Tensor) -> tf.Tensor:
         """Images of codes."""
-        return self.generator(latents, training=False)
+        return self.inference("generator")(latents, training=False)
 
     def encode(self, images: tf.Tensor) -> tf.Tensor:
         """Codes of images."""
@@ -117,16 +135,22 @@ class Inverter(AdversarialModel):
         real = samples_of(batch)
         latents = tf.random.stateless_normal([tf.shape(real)[0], self.latent_dim], draw(seed, 0))
         encoder = self.encoder if training else self.inference("encoder")
-        recovered = encoder(self.decode(latents), training=training)
-        return Proposal(latents, recovered, real, self.decode(encoder(real, training=training)))
+        # Always in inference mode, since the statistics of codes of real images are not those of draws.
+        generator = self.generator if training else self.inference("generator")
+        generated = tf.stop_gradient(generator(latents, training=False))
+        recovered = encoder(generated, training=training)
+        codes = encoder(real, training=training)
+        noisy = codes + self.noise * tf.random.stateless_normal(tf.shape(codes), draw(seed, 1)) if training else codes
+        return Proposal(latents, recovered, real, codes, generator(noisy, training=False))
 
     def encoder_loss(self, batch, proposal: Proposal, seed: tf.Tensor, training: bool):
         """How far codes and images are from themselves on the way there and back."""
-        latents, recovered, real, reconstructed = proposal
+        latents, recovered, real, codes, reconstructed = proposal
         latent = tf.reduce_mean((recovered - latents) ** 2)
         pixel = tf.reduce_mean(editing.pixel_error(reconstructed, real))
         feature = tf.reduce_mean(editing.feature_error(self.features(reconstructed), self.features(real)))
         loss = self.latent_weight * latent + pixel + self.feature_weight * feature
+        loss += self.code_weight * tf.reduce_mean(codes**2)
         return loss, {"latent_error": latent, "pixel_error": pixel, "feature_error": feature}
 
     # Searching.
@@ -152,10 +176,11 @@ class Inverter(AdversarialModel):
     # Saving and serving.
 
     def state(self, optimizers: bool = True) -> dict[str, keras.Variable]:
-        """As of every game, and the two networks that do not move, without which the encoder means nothing."""
+        """As of every game, and the networks that do not move, without which the encoder means nothing."""
         fixed = {
             f"{part}/{index:03d}": variable
-            for part in ("generator", "discriminator")
+            for part in PARTS
+            if part not in self.parts("encoder")
             for index, variable in enumerate(getattr(self, part).variables)
         }
         return {**super().state(optimizers), **fixed}
@@ -165,9 +190,7 @@ class Inverter(AdversarialModel):
         return {
             **super().get_config(),
             **{part: described(getattr(self, part)) for part in PARTS},
-            "latent_weight": self.latent_weight,
-            "feature_weight": self.feature_weight,
-            "rate": self.rate,
+            **{name: getattr(self, name) for name in (*WEIGHTS, "tuned", "rate")},
         }
 
     def signatures(self) -> dict[str, Signature]:

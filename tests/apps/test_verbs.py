@@ -46,7 +46,8 @@ def flags(kind) -> set[str]:
         if field.name == "devices":
             found |= flags(verbs.Devices)
         else:
-            found.add("--" + field.name.strip("_").replace("_", "-"))
+            refused = "no-" * (field.default is True)  # what is on by default can only be left out
+            found.add("--" + refused + field.name.strip("_").replace("_", "-"))
     return found
 
 

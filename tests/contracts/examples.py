@@ -220,10 +220,10 @@ def discriminator_alone(**options) -> Example:
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 
-def inverter(kind: type[Inverter] = Inverter, **options) -> Example:
-    """Images of a convolutional generator, judged by a dense discriminator: neither moves, whatever state it has."""
+def inverter(kind: type[Inverter] = Inverter, normalisation: str = "batch", **options) -> Example:
+    """Images of a convolutional generator, judged by a dense discriminator that stays, whatever state it has."""
     shape, latent_dim = (8, 8, 1), 4
-    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    generator = images.dcgan_generator(shape, latent_dim, width=4, normalisation=normalisation, seed=1)
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     encoder = images.dcgan_discriminator(shape, width=4, normalisation="batch", dropout=0.2, outputs=latent_dim, seed=3)
     model = kind(generator, discriminator, encoder, **options)
@@ -272,5 +272,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     Inverter: inverter,
     ValueEstimator: value_estimator,
     BehaviourCloner: behaviour_cloner,
-    AttributeEditor: partial(inverter, AttributeEditor, tags=("glasses", "hair=red")),
+    AttributeEditor: partial(  # a tuned generator's batch statistics stay as they are
+        inverter, AttributeEditor, "layer", tags=("glasses", "hair=red"), tuned=True, noise=0.3, code_weight=0.1
+    ),
 }

@@ -41,6 +41,8 @@ def test_attributes_that_are_confirmed_and_kept():
     assert values["glasses: edits confirmed"] == values["hair=red: edits confirmed"] == values["edits confirmed"] == 1
     np.testing.assert_allclose(values["glasses: other tags kept"], 7 / 8)  # of 4 images' hair and mouth
     np.testing.assert_allclose(values["hair=red: other tags kept"], 11 / 12)
+    np.testing.assert_allclose(values["glasses: other tags as in truth"], 7 / 8)  # of them one mouth is another
+    np.testing.assert_allclose(values["hair=red: other tags as in truth"], 11 / 12)
     np.testing.assert_allclose(values["other tags kept"], (7 / 8 + 11 / 12) / 2)
     np.testing.assert_allclose(values["tags of reconstructions as in truth"], (11 / 12 + 17 / 18) / 2)
     assert "4 images without it; strength 2, 1 steps" in found[3].protocol

@@ -11,7 +11,7 @@ from kgan.errors import UsageError
 from kgan.metrics import edits
 from kgan.models.adversarial import draw
 from kgan.models.attribute_editor import AttributeEditor
-from kgan.models.inverter import Inverter
+from kgan.models.inverter import PARTS, Inverter
 from kgan.networks import mlp
 
 SHAPE, LATENTS = (8, 8, 3), 3
@@ -78,6 +78,33 @@ def test_the_loss_by_hand():
     np.testing.assert_allclose([report[f"{name}_error"] for name in ("latent", "pixel", "feature")],
                                [latent, pixel, feature], rtol=1e-4)  # fmt: skip
     np.testing.assert_allclose(loss, 0.3 * latent + pixel + 0.7 * feature, rtol=1e-4)
+
+
+def test_a_tuned_generator_is_given_noisy_codes_and_moves_along():
+    model = Inverter(*networks(), **WEIGHTS, code_weight=0.5, noise=0.4, tuned=True, average_decay=0.5)
+    real = np.random.default_rng(0).uniform(-1, 1, (6, *SHAPE)).astype(np.float32)
+    proposal = model.propose(real, SEED, training=True)
+    loss, report = model.encoder_loss(real, proposal, SEED, training=True)
+    codes = model.encoder(real).numpy()
+    noisy = codes + 0.4 * tf.random.stateless_normal([6, LATENTS], draw(SEED, 1)).numpy()
+    np.testing.assert_allclose(report["pixel_error"], ((model.generator(noisy).numpy() - real) ** 2).mean(), rtol=1e-4)
+    weighed = 0.3 * report["latent_error"] + report["pixel_error"] + 0.7 * report["feature_error"]
+    np.testing.assert_allclose(loss, weighed + 0.5 * (codes**2).mean(), rtol=1e-4)
+
+    before = {part: [np.array(v) for v in getattr(model, part).trainable_variables] for part in PARTS}
+    held_out = model.judge_held_out(real)["pixel_error"]
+    model.compile(encoder_optimizer=keras.optimizers.Adam(1e-2), steps_per_execution=50)
+    model.fit(tf.data.Dataset.from_tensors(real).repeat(200), verbose=0)
+    moved = {
+        part: all(
+            np.abs(v - old).max() > 0 for v, old in zip(getattr(model, part).trainable_variables, olds, strict=True)
+        )
+        for part, olds in before.items()
+    }
+    assert moved == {"generator": True, "encoder": True, "discriminator": False}
+    assert model.judge_held_out(real)["pixel_error"] < held_out / 2  # without noise
+    latents = np.zeros([1, LATENTS], np.float32)
+    np.testing.assert_array_equal(model.decode(latents), model.average_generator(latents))
 
 
 def test_the_encoder_learns_and_the_hybrid_is_better_than_either_alone(learnt):

@@ -16,6 +16,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tiny_gan import LATENT, SHAPE, TinyGAN
 
 from kgan.errors import UsageError
+from kgan.models.gan import GAN
+from kgan.networks import mlp
 from kgan.serving.export import export
 from kgan.serving.weights import load_networks, save_networks
 
@@ -166,6 +168,32 @@ def test_weights_are_those_of_every_network_and_nothing_else(model, version):
         np.testing.assert_array_equal(mine, theirs)
     name, inputs = REQUESTS[1]
     np.testing.assert_array_equal(own_answer(model, name, inputs)["images"], own_answer(other, name, inputs)["images"])
+
+
+def test_a_network_with_a_moving_average_is_stored_once_and_goes_on_from_that(tmp_path):
+    def game(decay: float, seed: int) -> GAN:
+        players = (
+            mlp.mlp_generator((2,), 3, widths=(4,), seed=seed),
+            mlp.mlp_discriminator((2,), widths=(4,), seed=seed),
+        )
+        return GAN(*players, average_decay=decay)
+
+    model, other, path = game(0.9, 1), game(0.9, 2), tmp_path / "model.weights.h5"
+    model.average_generator.set_weights([weight + 1 for weight in model.generator.get_weights()])
+    save_networks(model, path)
+    with h5py.File(path) as file:
+        assert set(file) - {"vars"} == {"average_generator", "discriminator"}
+    with pytest.raises(UsageError, match="another model"):
+        load_networks(game(0.0, 1), path)
+    load_networks(other, path)
+    for network in other.generator, other.average_generator:
+        for mine, theirs in zip(model.average_generator.get_weights(), network.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+    keras.saving.save_weights(model, path)  # as older exports are
+    assert not np.array_equal(model.generator.get_weights()[0], other.generator.get_weights()[0])
+    load_networks(other, path)
+    np.testing.assert_array_equal(model.average_generator.get_weights()[0], other.generator.get_weights()[0])
 
 
 def test_weights_of_another_model_and_damaged_weights(model, tmp_path):
