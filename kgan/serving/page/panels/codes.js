@@ -12,7 +12,8 @@ export const title = "Walk through codes";
 const DIRECTIONS = 6;
 const SAMPLES = 12;
 const WALK = 1200; // milliseconds from one sample to another
-const MOST = 3e6; // numbers in an answer that is only there to find directions
+const MOST = 4e5; // numbers in an answer that is only there to find directions
+const REST = 400; // milliseconds at rest before they are looked for
 
 /** `decode` of one row of numbers, and of which member of an ensemble draws. */
 export function suits({ signatures: { decode } }) {
@@ -56,20 +57,25 @@ export function build({ model, ask }) {
     all?.forEach((image, i) => show(ends[i], image));
   });
 
-  /** What each coordinate does from here, and so which few directions do most. */
+  /** What some steps from here do, all coordinates' where that is not too much, and so which few do most. */
   const findDirections = latestOnly(async () => {
-    if ((size + 1) * pixels > MOST) return;
+    const count = Math.min(size, Math.floor(MOST / pixels) - 1);
+    if (count < DIRECTIONS) return;
     const from = here();
-    const rows = [from, ...from.map((_, i) => from.map((value, j) => value + (i === j)))];
+    const steps = orthonormal(codes(anySeed(), count, size));
+    const rows = [from, ...steps.map((vector) => from.map((value, i) => value + 2 * vector[i]))];
     const all = await decode(rows, { quiet: true });
-    if (!all) return;
+    if (!all || sliders.some(({ input }) => input.valueAsNumber)) return;
     const [base, ...changed] = all.map((image) => Float32Array.from(image.flat(2)));
-    directions = strongest(changed.map((image) => image.map((value, i) => value - base[i])), DIRECTIONS);
+    const found = strongest(changed.map((image) => image.map((value, i) => value - base[i])), DIRECTIONS);
+    directions = found.map((weights) => steps[0].map((_, i) => weights.reduce((sum, w, k) => sum + w * steps[k][i], 0)));
   });
 
+  let resting = 0;
   const arrive = () => {
     sliders.forEach(({ set }) => set(0));
-    findDirections();
+    clearTimeout(resting);
+    resting = setTimeout(findDirections, REST);
   };
   const way = slider("From start to end", { min: 0, max: 1, step: 0.01, value: 0 }, () => redraw());
   way.input.addEventListener("change", arrive);
