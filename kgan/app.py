@@ -458,7 +458,8 @@ def open_model(
     if server is None:
         model = exported.load(path)
         return model, stored_options(app, model.card, path)
-    model = client.Client(f"{server.rstrip('/')}/{path.name}")
+    name = f"{path.parent.name}/{path.name}" if path.name.isdecimal() else path.name
+    model = client.Client(f"{server.rstrip('/')}/{name}")
     # TF Serving answers for a model but does not say how it was made: then the files here do.
     return model, stored_options(app, model.card() or exported.find(path).card, path)
 

@@ -40,7 +40,7 @@ class _Overload(Exception):
 
 
 class Client:
-    """A model on a server; offers what `exported.Exported` offers.
+    """A model on a server, with the `call` and `signatures` of `exported.Exported`.
 
     Args:
         url: http://HOST:PORT/MODEL[/VERSION] for REST, grpc://HOST:PORT/MODEL[/VERSION] for gRPC.

@@ -68,10 +68,16 @@ def of_exception(error: BaseException) -> ServingError:
     if isinstance(error, ServingError):
         return error
     if isinstance(error, tf.errors.OpError):
-        # The lines after the first are of the graph, which the caller cannot see.
-        return ServingError(Code(error.error_code), (error.message or "").split("\n")[0] or type(error).__name__)
+        return ServingError(Code(error.error_code), _said(error.message or "") or type(error).__name__)
     if isinstance(error, MemoryError):
         return ServingError(Code.RESOURCE_EXHAUSTED, "out of memory: ask for less at once")
     if isinstance(error, RecursionError):
         return invalid("the request is nested too deeply")
     return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
+
+
+def _said(message: str) -> str:
+    """The line of TensorFlow's message that says what is wrong; the others are of a graph that the caller cannot see."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    nodes = [index for index, line in enumerate(lines[:-1]) if line.startswith("Node: ")]
+    return lines[nodes[0] + 1] if nodes else lines[0] if lines else ""

@@ -78,7 +78,6 @@ REFUSALS = [
         "Encountered list at unexpected size: 1 at level: 1 expected size: 2"),
     ("POST", f"{PLAIN}:predict", {"instances": [1, [2]]}, 400, "Encountered list at unexpected level: 1"),
     ("POST", f"{PLAIN}:predict", {"instances": [[1], 2]}, 400, "found at incorrect level: 2 in the JSON DOM"),
-    ("POST", f"{PLAIN}:predict", {**SUMS, "inputs": {"signal": [[1, 2]], "tag": []}}, 400, "sum"),
     # Wrong type.
     ("POST", f"{PLAIN}:predict", {"instances": ["1"]}, 400, 'JSON Value: "1" Type: String is not of expected type:'),
     ("POST", f"{PLAIN}:predict", {"instances": [1, True]}, 400, "JSON Value: true Type: True is not of expected"),
