@@ -23,7 +23,7 @@ function dataOf({ data }) {
 /** The licence's name where it begins with one, or all that is said of it. */
 export function licence({ about }) {
   const said = about.data?.licence ?? "";
-  return /^[\w .-]{2,24}(?=: )/.exec(said)?.[0] ?? said;
+  return /^(CC|MIT|Apache|BSD|GPL|public domain)[\w .-]*/i.exec(said)?.[0] ?? said;
 }
 
 /** The head of a model's page. */
@@ -74,5 +74,5 @@ function figures(all) {
 /** Three digits of a number. */
 export function rounded(value) {
   if (typeof value !== "number") return value === null || value === undefined ? "–" : String(value);
-  return Number(value.toPrecision(3)).toLocaleString("en", { maximumSignificantDigits: 3 });
+  return value.toLocaleString("en", { maximumSignificantDigits: 3 }).replace("-", "−");
 }

@@ -17,7 +17,7 @@ const USUAL = { count: 4, steps: 20, draws: 10 };
  * @returns {Input}
  */
 export function input(name, spec, model, refuse) {
-  const make = { images, sounds, number, flag, text, texts }[kindOf(spec, name)] ?? numbers;
+  const make = { images, sounds, files, number, flag, text, texts }[kindOf(spec, name)] ?? numbers;
   return make(name, spec, model, refuse);
 }
 
@@ -87,6 +87,20 @@ function images(name, spec, model, refuse) {
   const node = field(name, control, `${described(spec)}; black until a file is chosen`);
   node.append(shown);
   return { node, read: () => [image] };
+}
+
+/** Any file, byte by byte. */
+function files(name, spec, model, refuse) {
+  let value = { b64: "" };
+  const control = fileOf(null, async (file) => {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    value = { b64: btoa(bytes.reduce((text, byte) => text + String.fromCharCode(byte), "")) };
+  }, refuse);
+  return { node: field(name, control, `${described(spec)}; nothing until a file is chosen`), read: () => wrapped(value, spec) };
+}
+
+function wrapped(value, { shape }) {
+  return shape.reduce((inner) => [inner], value);
 }
 
 function sounds(name, spec, model, refuse) {

@@ -6,13 +6,14 @@ const INTEGERS = /^u?int\d+$/;
 const FLOATS = /^(b?float\d*|double|half)$/;
 const LONG = 2000; // samples, beyond which a row of floats is a sound
 
-/** "images", "texts", "sounds", "points", "codes", "number", "flag", "text" or, of anything else, "numbers".
+/** "images", "texts", "files", "sounds", "points", "codes", "number", "flag", "text" or, of anything else, "numbers".
  * @param {Spec} spec
  * @param {string} [name] a waveform of any length is told from other rows of numbers only by its name */
 export function kindOf({ dtype, shape }, name = "") {
   if (!shape) return dtype === "string" ? "texts" : "numbers";
   const rank = shape.length;
   const last = shape[rank - 1];
+  if (dtype === "string" && name.endsWith("_bytes")) return "files"; // TF Serving's own rule
   if (dtype === "string") return rank ? "texts" : "text";
   if (dtype === "bool" && !rank) return "flag";
   if (!rank) return "number";

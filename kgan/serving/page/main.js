@@ -7,7 +7,7 @@ import { panelsOf } from "./panels.js";
 import { models, predict } from "./server.js";
 import { themeSwitch } from "./theme.js";
 
-const AGAIN = 5000; // milliseconds between two looks for models
+const AGAIN = 3000; // milliseconds between two looks for models
 
 const $ = (id) => document.getElementById(id);
 let known = [];
@@ -34,10 +34,18 @@ async function look() {
 
 /** The model and the panel that the address names: #digits/codes. */
 function opened() {
-  const [name, panel] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  const [name, panel] = location.hash.slice(1).split("/").map(decoded);
   const model = known.find((candidate) => candidate.name === name) ?? known[0];
   const panels = model ? panelsOf(model) : [];
   return { model, panels, panel: panels.find((candidate) => candidate.name === panel) ?? panels[0] };
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function addressOf(model, panel) {
@@ -154,7 +162,14 @@ function quiet() {
   $("alert").textContent = "";
 }
 
+/** The address keeps naming the model. */
+function skip(event) {
+  event.preventDefault();
+  $("main").focus();
+}
+
 themeSwitch($("theme"));
+$("skip").addEventListener("click", skip);
 $("copy").addEventListener("click", copy);
 $("tabs").addEventListener("keydown", byArrows);
 addEventListener("hashchange", open);

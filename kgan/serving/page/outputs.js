@@ -8,7 +8,7 @@ import { rateOf, wav } from "./sounds.js";
 
 const ROWS = 100; // of a table at most
 const COLUMNS = 24;
-const DRAWN = { images, texts, text: (value) => texts([value]), sounds, points };
+const DRAWN = { images, texts, text: (value) => texts([value]), files, sounds, points };
 
 /** All outputs of a signature under their names.
  * @param {import("./server.js").Model} model
@@ -34,8 +34,19 @@ function images(all) {
 
 /** Sentences, each with its own line ends. */
 export function texts(all) {
-  const said = (text) => (typeof text === "string" ? text : `${JSON.stringify(text)}`);
+  const said = (text) => (typeof text === "string" ? text : JSON.stringify(text));
   return el("ol", { class: "texts" }, ...all.flat(Infinity).map((text) => el("li", { dir: "auto" }, said(text))));
+}
+
+/** Bytes in base 64: PNG and JPEG are shown, of others it is said how many there are. */
+function files(all) {
+  const kinds = { iVBORw0KGgo: "image/png", "/9j/": "image/jpeg" };
+  const drawing = ({ b64 }, i) => {
+    const start = Object.keys(kinds).find((first) => b64.startsWith(first));
+    if (!start) return el("p", {}, `${Math.floor((b64.replace(/=+$/, "").length * 3) / 4)} bytes: ${b64.slice(0, 60)}…`);
+    return el("img", { src: `data:${kinds[start]};base64,${b64}`, alt: `Image ${i + 1} of ${all.length}` });
+  };
+  return el("div", { class: "gallery" }, ...[all].flat(Infinity).map(drawing));
 }
 
 function sounds(all, model) {

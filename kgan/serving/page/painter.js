@@ -146,6 +146,7 @@ export function painter({ shape: [height, width, channels], colour, size, onpain
     { class: "row tools" },
     field("Colour", ink),
     radius.node,
+    el("span", { class: "break" }),
     eraser,
     button("Undo", undo),
     button("Clear", () => (clear(), onpaint())),

@@ -10,15 +10,16 @@
 /** What a person is told, in one sentence. */
 export class ServerError extends Error {}
 
-/** The models, each with its signatures but without `serving_default`, which is one of the others by another name.
+/** The models, each with its signatures.
  * @returns {Promise<Model[]>} */
 export async function models() {
   const { models } = await read(address("kgan/models"), {});
-  return models.map((model) => ({
-    ...model,
-    about: model.about ?? {},
-    signatures: Object.fromEntries(Object.entries(model.signatures ?? {}).filter(([name]) => name !== "serving_default")),
-  }));
+  return models.map((model) => ({ ...model, about: model.about ?? {}, signatures: named(model.signatures ?? {}) }));
+}
+
+/** `serving_default` is one of the others by another name, unless there are no others. */
+function named({ serving_default: usual, ...others }) {
+  return Object.keys(others).length || !usual ? others : { serving_default: usual };
 }
 
 /** Ask a signature of a model.

@@ -55,17 +55,17 @@ export function build(context) {
   };
   return el(
     "div",
-    { class: "split" },
-    el("div", { class: "stage" }, source(context, shape, use), easel.node),
+    { class: "stack" },
+    source(context, shape, use),
     el(
       "div",
-      { class: "stack" },
-      el("h2", {}, "What comes back"),
-      result,
-      el("h2", {}, "Its code"),
-      el("div", { class: "sliders narrow" }, ...sliders.map(({ node }) => node)),
-      size > SHOWN && el("p", { class: "quiet" }, `The first ${SHOWN} of ${size} numbers.`),
-      el("div", { class: "row" }, button("As it was read", reset)),
+      { class: "pair" },
+      el("section", { class: "stack" }, el("h2", {}, "Draw on it"), easel.node),
+      el("section", { class: "stack" }, el("h2", {}, "What comes back"), result),
     ),
+    el("h2", {}, "Its code"),
+    el("p", { class: "quiet" }, size > SHOWN ? `The first ${SHOWN} of ${size} numbers.` : "Turn a number, and see."),
+    el("div", { class: "sliders narrow" }, ...sliders.map(({ node }) => node)),
+    el("div", { class: "row" }, button("As it was read", reset)),
   );
 }

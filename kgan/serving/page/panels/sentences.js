@@ -9,8 +9,8 @@ import { texts } from "../outputs.js";
 export const name = "sentences";
 export const title = "Write sentences";
 
-const WRITTEN = 6;
-const STOPS = 7;
+const WRITTEN = 8;
+const STOPS = 8;
 
 /** `generate` of sentences, or `decode`. */
 export function suits({ signatures: { generate, decode } }) {
