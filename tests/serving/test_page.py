@@ -385,9 +385,8 @@ def test_directions_are_the_strongest(page, served):
     url, _ = served
     page.open(url)
     rows = np.random.default_rng(3).normal(size=(6, 40)) * np.array([9, 1, 5, 1, 0.5, 3])[:, None]
-    found = page.run(
-        f"import('./maths.js').then(maths => maths.strongest({json.dumps(rows.tolist())}.map(r => Float32Array.from(r)), 2))"
-    )
+    given = f"{json.dumps(rows.tolist())}.map(row => Float32Array.from(row))"
+    found = page.run(f"import('./maths.js').then(maths => maths.strongest({given}, 2))")
     left, values, _ = np.linalg.svd(rows)
     assert values[1] > 1.2 * values[2]
     np.testing.assert_allclose(np.abs(left.T[:2] @ np.array(found).T), np.eye(2), atol=1e-3)
@@ -413,7 +412,7 @@ def test_the_keyboard_reaches_everything(page, served):
     page.wait(
         "document.activeElement.textContent === 'Paint on a photo' && document.activeElement.ariaSelected === 'true'"
     )
-    page.press("Tab", "Tab")
+    page.press("Tab")
     assert page.run("document.activeElement.className").endswith("paint")
     ring = page.run("getComputedStyle(document.querySelector('.easel')).outlineStyle")
     page.press("Tab")
