@@ -4,8 +4,8 @@ const LONG = 2000; // characters, beyond which a here-document is easier on shel
 
 /** The command; what is long goes in by a here-document, of which `-d @-` takes the line ends out again. */
 export function curl(url, body) {
-  if (body.length <= LONG) return `curl -d ${quoted(body)} ${quoted(url)}`;
-  return `curl -d @- ${quoted(url)} <<'EOF'\n${body.replaceAll("]],", "]],\n")}\nEOF`;
+  if (body.length <= LONG) return `curl ${quoted(url)} -d ${quoted(body)}`;
+  return `curl ${quoted(url)} -d @- <<'EOF'\n${body.replaceAll("]],", "]],\n")}\nEOF`;
 }
 
 /** One word of a POSIX shell. */

@@ -56,7 +56,7 @@ function numbers(name, spec) {
   const shape = (spec.shape ?? []).map((size) => size ?? 1);
   const isCode = kindOf(spec, name) === "codes";
   const usual = () =>
-    isCode ? codes(anySeed(), 1, shape[1]).map((row) => row.map((value) => Number(value.toFixed(3)))) : filled(shape);
+    isCode ? codes(anySeed(), 1, shape[1]) : filled(shape);
   const control = el("textarea", { rows: 3, spellcheck: "false", class: "code", value: JSON.stringify(usual()) });
   const read = () => {
     try {

@@ -7,7 +7,8 @@ import { panelsOf } from "./panels.js";
 import { models, predict } from "./server.js";
 import { themeSwitch } from "./theme.js";
 
-const AGAIN = 3000; // milliseconds between two looks for models
+const AGAIN = 15_000; // milliseconds between two looks for models
+const SOON = 3000; // where there are none
 
 const $ = (id) => document.getElementById(id);
 let known = [];
@@ -15,6 +16,7 @@ let leaving = new AbortController();
 
 /** Look for models, now and again later; what is open stays open until it is exported anew. */
 async function look() {
+  if (document.hidden) return addEventListener("visibilitychange", look, { once: true });
   try {
     const found = await models();
     if (JSON.stringify(found) !== JSON.stringify(known)) {
@@ -29,7 +31,7 @@ async function look() {
   } catch (error) {
     refuse(error, "look");
   }
-  setTimeout(look, AGAIN);
+  setTimeout(look, known.length && $("alert").dataset.from !== "look" ? AGAIN : SOON);
 }
 
 /** The model and the panel that the address names: #digits/codes. */
@@ -78,8 +80,9 @@ function open() {
   document.title = model ? `${model.name} · kgan` : "kgan";
   if (!model) return;
   for (const link of $("models").querySelectorAll("a")) {
-    link.toggleAttribute("aria-current", link.dataset.name === model.name);
-    if (link.hasAttribute("aria-current")) link.setAttribute("aria-current", "page");
+    const isThis = link.dataset.name === model.name;
+    if (isThis && !link.ariaCurrent) link.parentNode.scrollIntoView({ block: "nearest", inline: "nearest" });
+    link.ariaCurrent = isThis ? "page" : null;
   }
   if ($("about").dataset.model !== JSON.stringify(model)) {
     $("about").dataset.model = JSON.stringify(model);
@@ -160,6 +163,7 @@ function refuse(error, from = "request") {
 function quiet() {
   $("alert").hidden = true;
   $("alert").textContent = "";
+  delete $("alert").dataset.from;
 }
 
 /** The address keeps naming the model. */

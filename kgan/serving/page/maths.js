@@ -16,7 +16,12 @@ export function normals(seed) {
 /** `count` codes of `size` numbers N(0, 1). */
 export function codes(seed, count, size) {
   const draw = normals(seed);
-  return Array.from({ length: count }, () => Array.from({ length: size }, draw));
+  return Array.from({ length: count }, () => Array.from({ length: size }, () => short(draw())));
+}
+
+/** Four digits after the point, so that a request can be read: no picture tells the difference. */
+export function short(value) {
+  return Number(value.toFixed(4));
 }
 
 /** Some seed that was not used before, for all anyone knows. */
@@ -29,14 +34,14 @@ export function between(start, end, t) {
   if (t <= 0) return start;
   if (t >= 1) return end;
   const [a, b] = [Math.cos((t * Math.PI) / 2), Math.sin((t * Math.PI) / 2)];
-  return start.map((value, i) => a * value + b * end[i]);
+  return start.map((value, i) => short(a * value + b * end[i]));
 }
 
 /** `code` plus the weighted directions, brought back to its own length, beyond which a generator was never trained. */
 export function moved(code, directions, weights) {
   const sum = code.map((value, i) => value + directions.reduce((total, d, k) => total + weights[k] * d[i], 0));
   const scale = Math.hypot(...code) / Math.hypot(...sum) || 1;
-  return sum.map((value) => value * scale);
+  return sum.map((value) => short(value * scale));
 }
 
 /** Unit vectors along which a function changes most: the leading left singular vectors of `rows`.

@@ -3,6 +3,7 @@
 import { button, el, field, slider } from "../dom.js";
 import { first, takes } from "../kinds.js";
 import { latestOnly } from "../latest.js";
+import { short } from "../maths.js";
 import { picture, show } from "../pictures.js";
 import { source } from "../source.js";
 
@@ -29,7 +30,7 @@ export function build(context) {
     if (!start || !along) return;
     const strengths = sliders.map(({ input }) => input.valueAsNumber);
     const rows = along[kind.value];
-    const code = start.map((value, i) => value + strengths.reduce((sum, s, k) => sum + s * rows[k][i], 0));
+    const code = start.map((value, i) => short(value + strengths.reduce((sum, s, k) => sum + s * rows[k][i], 0)));
     const answer = await ask("decode", { [key]: [code] });
     if (answer) show(result, answer[first(decode.outputs, "images")][0]);
   });

@@ -3,7 +3,7 @@
 import { button, el, slider } from "../dom.js";
 import { first, isInteger, kindOf } from "../kinds.js";
 import { latestOnly } from "../latest.js";
-import { anySeed, between, codes, moved, orthonormal, strongest } from "../maths.js";
+import { anySeed, between, codes, moved, orthonormal, short, strongest } from "../maths.js";
 import { drawn, picture, show } from "../pictures.js";
 
 export const name = "codes";
@@ -39,7 +39,7 @@ export function build({ model, ask }) {
   let member = 0;
   let walk = 0;
 
-  const request = (rows) => ({ [key]: rows, ..."members" in inputs && { members: rows.map(() => member) } });
+  const request = (rows) => ({ [key]: rows.map((row) => row.map(short)), ..."members" in inputs && { members: rows.map(() => member) } });
   const decode = async (rows, options) => (await ask("decode", request(rows), options))?.[images];
   const here = () => between(start, end, way.input.valueAsNumber);
   const chosen = () => moved(here(), directions, sliders.map(({ input }) => step * input.valueAsNumber));

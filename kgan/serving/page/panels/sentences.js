@@ -3,7 +3,7 @@
 import { button, el, field } from "../dom.js";
 import { first } from "../kinds.js";
 import { latestOnly } from "../latest.js";
-import { anySeed, between, codes } from "../maths.js";
+import { anySeed, between, codes, short } from "../maths.js";
 import { texts } from "../outputs.js";
 
 export const name = "sentences";
@@ -39,7 +39,7 @@ function writing({ model, ask }) {
   write();
   return el(
     "section",
-    {},
+    { class: "stack" },
     el("div", { class: "row" }, field("Seed", seed), button("Write others", () => ((seed.value = anySeed()), write()))),
     said,
   );
@@ -55,7 +55,7 @@ function way({ model, ask }) {
   const [from, to] = ["From", "To"].map((label) => [label, el("input", { type: "text", class: "wide", dir: "auto" })]);
 
   const write = latestOnly(async () => {
-    const rows = Array.from({ length: STOPS }, (_, i) => between(start, end, i / (STOPS - 1)));
+    const rows = Array.from({ length: STOPS }, (_, i) => between(start, end, i / (STOPS - 1)).map(short));
     const answer = await ask("decode", { [key]: rows });
     if (!answer) return;
     const all = answer[first(decode.outputs, "texts")];
@@ -77,7 +77,7 @@ function way({ model, ask }) {
   write();
   return el(
     "section",
-    {},
+    { class: "stack" },
     el("h2", {}, "From one to another"),
     el("p", { class: "quiet" }, "The first and the last are two codes, and those in between are at equal steps of the way."),
     ...(reads ? [field(...from), field(...to)] : []),
