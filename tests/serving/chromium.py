@@ -129,6 +129,11 @@ class Page:
             self.send("Input.dispatchMouseEvent", type=kind, buttons=1, clickCount=1, **where)
         self.send("Input.dispatchMouseEvent", type="mouseReleased", clickCount=1, **where)
 
+    def choose(self, selector, path):
+        """Choose a file."""
+        found = self.send("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.send("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
     def picture(self, path, whole=False):
         """Write what is seen, or the whole page, as a PNG."""
         data = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]

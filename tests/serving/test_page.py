@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from chromium import BROWSER, Page
 from page_server import MODELS, PAGE, answered, serving
+from PIL import Image
 
 SCRIPTS = sorted(PAGE.rglob("*.js"))
 VOID = {"meta", "link", "img", "input", "br"}
@@ -241,6 +242,25 @@ def test_painting_by_keys_and_by_mouse(page, served):
     wanted[0, 1:6] = [0x10, 0xF0, 0x20, 255]
     np.testing.assert_array_equal(painted(), wanted)
     np.testing.assert_array_equal(np.array(state["requests"][-1][1]["inputs"]["images"]), before)  # the photo's own
+
+
+@in_chromium
+def test_a_photo_is_cropped_to_the_middle_and_no_photo_is_refused(page, served, tmp_path):
+    url, state = served
+    page.open(f"{url}#editor")
+    page.wait(ASKED)
+    photo = np.zeros([16, 48, 3], np.uint8)
+    photo[:, 16:32] = np.random.default_rng(1).integers(0, 256, [16, 16, 3])
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    (tmp_path / "notes.txt").write_text("no photo")
+    page.choose("#panel input[type=file]", tmp_path / "photo.png")
+    red, green, blue = photo[0, 16]
+    page.wait(f"String({PIXELS.format(selector=repr('canvas.paint'))}.slice(0, 3)) === '{red},{green},{blue}'")
+    page.wait("document.getElementById('panel').ariaBusy !== 'true'")
+    np.testing.assert_array_equal(state["requests"][-1][1]["inputs"]["images"][0], photo[:, 16:32])
+    page.choose("#panel input[type=file]", tmp_path / "notes.txt")
+    page.wait(ALERT)
+    assert page.run(ALERT) == "notes.txt cannot be read as an image: choose a PNG, JPEG or WebP file."
 
 
 @in_chromium
