@@ -11,6 +11,7 @@ export const name = "reconstruction";
 export const title = "Draw, and see it come back";
 
 const SHOWN = 24; // numbers of a code at most
+const RANGE = 4; // of their sliders, more where a code asks for more
 
 /** `encode` of images and `decode` of what it gives. */
 export function suits({ signatures: { encode, decode, edit } }) {
@@ -40,13 +41,19 @@ export function build(context) {
     reset();
   });
   const reset = () => {
-    found?.forEach((value, i) => sliders[i]?.set(value));
+    found?.forEach((value, i) => {
+      if (!sliders[i]) return;
+      const { input, set } = sliders[i];
+      input.max = Math.max(RANGE, Math.ceil(Math.abs(value)));
+      input.min = -input.max;
+      set(value);
+    });
     redraw();
   };
   const easel = painter({ shape, colour: "#ffffff", size: Math.max(2, Math.round(shape[1] / 12)), onpaint: () => read() });
   const size = decode.inputs[key].shape[1];
   const sliders = Array.from({ length: Math.min(SHOWN, size) }, (_, i) =>
-    slider(`${i + 1}`, { min: -4, max: 4, step: 0.01, value: 0 }, () => redraw()),
+    slider(`${i + 1}`, { min: -RANGE, max: RANGE, step: 0.01, value: 0 }, () => redraw()),
   );
   const use = (image) => {
     easel.clear();
