@@ -77,7 +77,7 @@ def of_exception(error: BaseException) -> ServingError:
 
 
 def _said(message: str) -> str:
-    """The line of TensorFlow's message that says what is wrong; the others are of a graph that the caller cannot see."""
+    """The line of TensorFlow's message that says what is wrong; the others are of a graph that is not the caller's."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     nodes = [index for index, line in enumerate(lines[:-1]) if line.startswith("Node: ")]
     return lines[nodes[0] + 1] if nodes else lines[0] if lines else ""

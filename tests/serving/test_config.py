@@ -9,9 +9,9 @@ import tensorflow as tf
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from plain_model import save_plain
-from served import ROOT, SHIPPED
 from tensorflow_serving.config import model_server_config_pb2
 
+from benchmarks.served import ROOT, SHIPPED
 from kgan.errors import UsageError
 from kgan.serving import config, server
 from kgan.serving.__main__ import main
