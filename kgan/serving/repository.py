@@ -163,6 +163,11 @@ class Repository:
             raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return known
 
+    def has(self, name: str) -> bool:
+        """Whether a model can be asked."""
+        with self._lock:
+            return bool(self._loaded.get(name))
+
     def models(self) -> dict[str, list[int]]:
         """The versions of each model that can be asked."""
         with self._lock:
