@@ -63,7 +63,7 @@ class RestApi:
             error = of_exception(unknown)
             if error is not unknown:
                 _LOG.error("%s %s", method, path[:200], exc_info=unknown)
-            if error.http == 413:
+            if error.http == 413 and not any(name == b"expect" for name, _ in scope["headers"]):
                 await self._let_pass(receive)
             status, kind = error.http, _JSON
             content = json.dumps({"error": error.message}, indent=4, ensure_ascii=False).encode(errors="replace")

@@ -122,6 +122,7 @@ async def _serve(options: Options, repository: Repository, listening: socket.soc
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     repository.watch(options.poll)
+    listening.listen(_MOST_CONNECTIONS)
     port = listening.getsockname()[1]
     names = ", ".join(repository.models()) or f"nothing yet; waiting for models in {options.models}"
     print(
