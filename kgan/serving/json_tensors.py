@@ -302,7 +302,7 @@ def _shown(value: Any) -> str:
 
 def _json(name: str, value: np.ndarray) -> str:
     """The text of an array."""
-    size = value[0].size if value.ndim and len(value) else 0
+    size = value.size // len(value) if value.ndim and len(value) else 0
     if value.dtype.kind not in "iu" or not 0 < size <= _LARGEST_TEMPLATE:
         return json.dumps(_plain(name, value), ensure_ascii=False)
     # Pictures are most of what is sent, and this takes a quarter of the time of lists of lists of lists.
