@@ -3,8 +3,9 @@
 import os
 import sys
 
-for package in ("keras", "tf_keras"):
-    sys.modules[package] = None  # TensorFlow looks for Keras and does without: exported models do not need it
+if __name__ == "__main__":
+    for package in ("keras", "tf_keras"):
+        sys.modules[package] = None  # TensorFlow looks for Keras and does without: exported models do not need it
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import tyro  # noqa: E402

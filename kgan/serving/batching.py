@@ -41,7 +41,7 @@ class Limits:
         return self.num_batch_threads or usable
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class _Task:
     inputs: Mapping[str, np.ndarray]
     rows: int
@@ -79,10 +79,17 @@ class Scheduler:
             if len(sizes) == 1 and (rows := sizes.pop()):  # otherwise the graph says what it thinks of it
                 shapes = tuple(inputs[key].shape[1:] for key in signature.inputs)
         task = _Task(inputs, rows, asyncio.get_running_loop().create_future(), time.perf_counter())
-        self._queues.setdefault((servable, signature, shapes), collections.deque()).append(task)
+        key = servable, signature, shapes
+        self._queues.setdefault(key, collections.deque()).append(task)
         self.waiting += 1
         self._dispatch()
-        return await task.answer
+        try:
+            return await task.answer
+        except asyncio.CancelledError:  # given up by its caller; whoever waits makes room for others
+            if task in self._queues.get(key, ()):
+                self._queues[key].remove(task)
+                self.waiting -= 1
+            raise
 
     def close(self) -> None:
         """Wait for what is being computed."""
@@ -98,9 +105,6 @@ class Scheduler:
         while self._idle:
             soonest, ready = None, None
             for key, queue in list(self._queues.items()):
-                while queue and queue[0].answer.done():  # given up by its caller
-                    queue.popleft()
-                    self.waiting -= 1
                 if not queue:
                     del self._queues[key]
                 elif (wait := self._wait(key, queue)) <= 0:
@@ -129,17 +133,13 @@ class Scheduler:
         servable, signature, shapes = key
         queue, batch, rows = self._queues[key], [], 0
         while queue and (not batch or shapes is not None and rows + queue[0].rows <= self.limits.max_batch_size):
-            task = queue.popleft()
-            self.waiting -= 1
-            if not task.answer.done():
-                batch.append(task)
-                rows += task.rows
+            batch.append(queue.popleft())
+            rows += batch[-1].rows
+        self.waiting -= len(batch)
         if queue:
             self._queues.move_to_end(key)
         else:
             del self._queues[key]
-        if not batch:
-            return
         now = time.perf_counter()
         for task in batch:
             self.metrics.waited.observe((now - task.since) * 1e6, servable.name)
@@ -172,7 +172,9 @@ class Scheduler:
             answers = _together(signature, batch) if len(batch) > 1 else [signature.run(batch[0])]
         except Exception as error:
             if len(batch) == 1:
-                answers = [of_exception(error)]
+                told = of_exception(error)
+                told.__cause__ = error
+                answers = [told]
             else:  # one request must not fail the others
                 answers = [self._compute(servable, signature, [inputs])[0] for inputs in batch]
         self.metrics.runtime.observe((time.perf_counter() - begun) * 1e6, servable.name, "Predict", "TF1")

@@ -91,7 +91,7 @@ class Client:
         """
         known = self._signatures
         signature = lookup("signature", name, known if name in known else dict.fromkeys(self.signatures))
-        for key in signature.inputs:
+        for key in sorted(signature.inputs):
             if key not in inputs:
                 raise UsageError(f"{name!r} lacks its input {key!r}: it takes {', '.join(sorted(signature.inputs))}.")
         for key in inputs:

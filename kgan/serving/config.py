@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def files(options: Options) -> dict[str, str]:
     manifests = "---\n".join(map(_yaml, _kubernetes(options, arguments, memory, configs)))
     return {
         **{name: made + text for name, text in configs.items()},
-        "docker-compose.yml": made + why + _yaml(_compose(options.image, arguments, memory)),
+        "docker-compose.yml": made + why + _yaml(_compose(options, arguments, memory)),
         "kubernetes.yaml": made + why + _KUBERNETES + manifests,
     }
 
@@ -149,7 +150,7 @@ def batching_config(limits: Limits) -> str:
 _METRICS = "/monitoring/prometheus/metrics"
 _KUBERNETES = """\
 # The models are on a volume of their own, so that new versions are served without a new image: kubectl apply -f
-# kubernetes.yaml, then kubectl cp ../saved_models/. POD:/models to a pod that mounts the volume for writing.
+# kubernetes.yaml, then copy them there (kubectl cp MODELS/. POD:/models, to a pod that mounts it for writing).
 # For GPUs: the -gpu image, and nvidia.com/gpu: 1 among the limits.
 """
 
@@ -161,11 +162,13 @@ def _memory(models: dict[str, Path]) -> int:
     return 512 * math.ceil((1024 + 8 * size / 2**20) / 512)
 
 
-def _compose(image: str, arguments: list[str], memory: int) -> dict[str, Any]:
+def _compose(options: Options, arguments: list[str], memory: int) -> dict[str, Any]:
+    image, models = options.image, Path(os.path.relpath(options.models, options.out)).as_posix()
+    models = models if models.startswith(".") else f"./{models}"  # otherwise it would be the name of a volume
     common = {
         "command": arguments,
         "ports": [f"127.0.0.1:{port}:{port}" for port in (_GRPC, _REST)],
-        "volumes": ["../saved_models:/models:ro", "./:/config:ro"],
+        "volumes": [f"{models}:/models:ro", "./:/config:ro"],
         "restart": "unless-stopped",
         "mem_limit": f"{memory}m",
         "healthcheck": {

@@ -128,14 +128,16 @@ def cast(what: str, value: Any, dtype: tf.DType, shape: tf.TensorShape) -> np.nd
     Raises:
         UsageError: it has another shape, or would change; the sentence calls it `what`.
     """
-    value = np.asarray(value)
+    value = np.asarray(value, object if dtype == tf.string else None)
     if not shape.is_compatible_with(value.shape):
         raise UsageError(f"{what} has shape {list(value.shape)}: it must be {shape.as_list()} (None is any size).")
     if dtype == tf.string:
-        items = [item if isinstance(item, bytes) else str(item).encode() for item in value.reshape(-1).tolist()]
-        strings = np.empty(len(items), object)
-        strings[:] = items
-        return strings.reshape(value.shape)
+        strings = np.empty(value.shape, object)
+        for index, item in np.ndenumerate(value):
+            if not isinstance(item, bytes | str):
+                raise UsageError(f"{what} holds {item!r}: give text.")
+            strings[index] = item if isinstance(item, bytes) else item.encode()
+        return strings
     found = value.astype(dtype.as_numpy_dtype) if value.dtype.kind in "biuf" else None
     # Pictures scaled to floats would become all black, and 256 would become 0, without a word.
     is_kept = found is not None and (dtype.is_floating or value.dtype.kind != "f" and np.array_equal(found, value))

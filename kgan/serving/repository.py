@@ -163,6 +163,11 @@ class Repository:
             raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
         return known
 
+    def has(self, name: str) -> bool:
+        """Whether a model can be asked."""
+        with self._lock:
+            return bool(self._loaded.get(name))
+
     def models(self) -> dict[str, list[int]]:
         """The versions of each model that can be asked."""
         with self._lock:
@@ -218,8 +223,14 @@ class Repository:
         for name in sorted({*found, *self._loaded}):
             present = found.get(name, {})
             while True:  # until each version that is wanted is loaded, or known not to load
-                wanted = self._wanted(name, [v for v, files in present.items() if self._failed.get((name, v)) != files])
-                missing = [version for version in wanted if not self._is_loaded(name, version, present[version])]
+                loaded = self._loaded.get(name, {})
+                bad = {version for version, files in present.items() if self._failed.get((name, version)) == files}
+                wanted = self._wanted(name, [version for version in present if version not in bad - loaded.keys()])
+                missing = [
+                    version
+                    for version in wanted
+                    if version not in bad and (version not in loaded or loaded[version].files != present[version])
+                ]
                 if not missing or self._stopped:
                     break
                 self._bring(name, max(missing), present[max(missing)])
@@ -270,10 +281,6 @@ class Repository:
             return [version for version in versions if version in policy.specific.versions]
         keep = (policy.latest.num_versions or 1) if kind == "latest" else 0 if kind == "all" else self.keep
         return sorted(versions)[-keep:]
-
-    def _is_loaded(self, name: str, version: int, files: tuple) -> bool:
-        loaded = self._loaded.get(name, {}).get(version)
-        return loaded is not None and loaded.files == files
 
     def _bring(self, name: str, version: int, files: tuple) -> None:
         """Load a version; requests go to it from the moment that it is warm."""

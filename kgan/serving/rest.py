@@ -6,10 +6,13 @@ GET  /monitoring/prometheus/metrics
 """
 
 import asyncio
+import contextlib
 import json
+import logging
 import mimetypes
 import re
 import urllib.parse
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -17,8 +20,8 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 
 from kgan.serving import json_tensors
 from kgan.serving.messages import metadata_of, status_of
-from kgan.serving.service import Asked, Service
-from kgan.serving.status import Code, ServingError, invalid
+from kgan.serving.service import Asked, Service, invalid_size
+from kgan.serving.status import Code, ServingError, invalid, of_exception
 
 PAGE = Path(__file__).with_name("page")
 METRICS = "/monitoring/prometheus/metrics"
@@ -28,6 +31,7 @@ _STATUS = re.compile(rf"(?i){_MODEL}(/metadata)?")
 _LARGEST_VERSION = 2**63 - 1
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _JSON = "application/json"
+_LOG = logging.getLogger(__name__)
 
 
 class RestApi:
@@ -35,16 +39,14 @@ class RestApi:
 
     Args:
         service: what answers.
-        largest: bytes of a request's body.
         page: the directory of static files that is shown at `/`.
     """
 
-    def __init__(self, service: Service, *, largest: int, page: Path = PAGE):
-        self.service, self.largest = service, largest
+    def __init__(self, service: Service, page: Path = PAGE):
+        self.service = service
         self.page = {
             "/" + str(path.relative_to(page)): path for path in sorted(page.rglob("*")) if path.is_file()
         }  # the only paths that are ever read, whatever is asked
-        self._held = 0  # bytes of bodies that have been received and not been answered
 
     async def __call__(self, scope, receive, send) -> None:
         """Answer one request."""
@@ -57,7 +59,12 @@ class RestApi:
                 status, kind, content = 200, _JSON, await self._api(method, path, scope, receive)
             else:
                 status, kind, content = await asyncio.to_thread(self._file, method, urllib.parse.unquote(path))
-        except ServingError as error:
+        except Exception as unknown:
+            error = of_exception(unknown)
+            if error is not unknown:
+                _LOG.error("%s %s", method, path[:200], exc_info=unknown)
+            if error.http == 413 and not any(name == b"expect" for name, _ in scope["headers"]):
+                await self._let_pass(receive)
             status, kind = error.http, _JSON
             content = json.dumps({"error": error.message}, indent=4, ensure_ascii=False).encode(errors="replace")
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
@@ -77,12 +84,9 @@ class RestApi:
                 verb = match[4].lower()
                 asked = _asked(match)
                 with self.service.counted(asked.name, verb.capitalize(), "REST"):
-                    held = [0]
-                    try:
-                        body = await self._body(scope, receive, held)
+                    with self.service.room() as take:
+                        body = await self._body(scope, receive, take)
                         return await self._predict(asked, body) if verb == "predict" else self._other(asked, verb, body)
-                    finally:
-                        self._held -= held[0]
         elif method in ("GET", "HEAD"):
             if match := _STATUS.fullmatch(path):
                 asked = _asked(match)
@@ -126,34 +130,30 @@ class RestApi:
             indent=1,
         ).encode()
 
-    async def _body(self, scope, receive, held: list[int]) -> bytes:
+    async def _body(self, scope, receive, take: Callable[[int], None]) -> bytes:
         """The whole body; too large, too many and too slow ones are refused as soon as that is known."""
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        self._room(int(length) if length.isdigit() else 0, 0)
-        pieces, size = [], 0
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.service.largest:
+            raise invalid_size(self.service.largest)
+        pieces = []
         try:
             async with asyncio.timeout(self.service.timeout):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ServingError(Code.CANCELLED, "the caller went away")
-                    piece = message.get("body", b"")
-                    size += len(piece)
-                    self._room(size, len(piece))
-                    held[0] += len(piece)
-                    self._held += len(piece)
+                async for piece in _pieces(receive):
+                    take(len(piece))
                     pieces.append(piece)
-                    if not message.get("more_body"):
-                        return b"".join(pieces)
         except TimeoutError:
             raise ServingError(Code.DEADLINE_EXCEEDED, "the request did not arrive in time", 408) from None
+        return b"".join(pieces)
 
-    def _room(self, size: int, more: int) -> None:
-        if size > self.largest:
-            message = f"the request has more than {self.largest} bytes: send less at once"
-            raise ServingError(Code.INVALID_ARGUMENT, message, 413)
-        if self._held + more > 4 * self.largest:
-            raise ServingError(Code.RESOURCE_EXHAUSTED, "too many bytes of requests wait: try again later")
+    async def _let_pass(self, receive) -> None:
+        """Read on without keeping anything: whoever is still sending would not see that he was refused."""
+        size = 0
+        with contextlib.suppress(TimeoutError, ServingError):
+            async with asyncio.timeout(min(5.0, self.service.timeout)):
+                async for piece in _pieces(receive):
+                    size += len(piece)
+                    if size > 4 * self.service.largest:
+                        break
 
     # Everything else.
 
@@ -172,6 +172,17 @@ class RestApi:
             raise ServingError(Code.NOT_FOUND, f"there is nothing at {path[:200]}: models are at /v1/models/NAME")
         kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0] or "application/octet-stream"
         return 200, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, found.read_bytes()
+
+
+async def _pieces(receive) -> AsyncIterator[bytes]:
+    """The parts of a body."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ServingError(Code.CANCELLED, "the caller went away")
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
 
 
 _SAFE = [

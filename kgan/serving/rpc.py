@@ -22,8 +22,8 @@ from kgan.serving.status import Code, ServingError, invalid
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata; the methods that no model here has are refused as TF Serving refuses them."""
 
-    def __init__(self, service: Service, largest: int):
-        self.service, self.largest = service, largest
+    def __init__(self, service: Service):
+        self.service = service
 
     async def Predict(self, request, context):
         """Outputs for inputs."""
@@ -58,7 +58,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     async def _predict(self, request) -> predict_pb2.PredictResponse:
         asked, name = _asked(request), request.model_spec.signature_name
-        with self.service.counted(asked.name, "Predict", "GRPC"):
+        with self.service.counted(asked.name, "Predict", "GRPC"), self.service.room() as take:
+            take(request.ByteSize())
             answer = await self.service.predict(
                 asked,
                 name,
@@ -86,7 +87,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             if key in seen:
                 raise invalid(f"duplicate output tensor alias: {key}")
             seen.add(key)
-        return {key: read_tensor(key, request.inputs[key], self.largest) for key in sorted(request.inputs)}
+        return {key: read_tensor(key, request.inputs[key], self.service.largest) for key in sorted(request.inputs)}
 
     async def _other(self, request, kind: str, verb: str):
         asked = _asked(request)
@@ -169,7 +170,7 @@ async def _answered(context, answer: Awaitable):
         await context.abort(grpc.StatusCode[error.code.name], error.message)
 
 
-def serve(service: Service, address: str, *, largest: int, most_calls: int) -> tuple[grpc.aio.Server, int]:
+def serve(service: Service, address: str, *, most_calls: int) -> tuple[grpc.aio.Server, int]:
     """A server that listens at `address` ("host:port") once it is started, and its port.
 
     Raises:
@@ -178,12 +179,12 @@ def serve(service: Service, address: str, *, largest: int, most_calls: int) -> t
     server = grpc.aio.server(
         options=[
             ("grpc.so_reuseport", 0),
-            ("grpc.max_receive_message_length", largest),
+            ("grpc.max_receive_message_length", service.largest),
             ("grpc.max_send_message_length", -1),
         ],
         maximum_concurrent_rpcs=most_calls,
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(service, largest), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(service), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(service), server)
     try:
         port = server.add_insecure_port(address)

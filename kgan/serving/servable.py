@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from kgan.serving.exported import CARD
-from kgan.serving.status import Code, ServingError, invalid
+from kgan.serving.status import invalid
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 MOST_WARM_UPS = 1000  # as in TF Serving
 DEFAULT = "serving_default"
-_HOW_OFTEN = "steps"
+_HOW_OFTEN, _ROWS = "steps", "rows of"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Signature:
                 wanted = [-1 if size is None else size for size in tensor.shape]
                 raise invalid(f"input {key!r} has shape {list(value.shape)}: it must be {wanted}, where -1 is any size")
             if tensor.shape and tensor.shape[0] is None:
-                sizes[f"rows of {key!r}"] = len(value)
+                sizes[f"{_ROWS} {key!r}"] = len(value)
             elif tensor.shape == () and tensor.dtype == tf.int32:
                 sizes[key] = int(value)
         if most is not None:
@@ -163,18 +164,11 @@ def _card(path: Path) -> dict[str, Any]:
 
 def _check_sizes(sizes: Mapping[str, int], most: int) -> None:
     """Rows and counts multiply; a number of steps takes time, not memory."""
-    asked = 1
-    for what, size in sizes.items():
-        if size < 0:
-            raise invalid(f"input {what!r} is {size}: it must be 0 or more")
-        if what == _HOW_OFTEN and size > most:
-            raise ServingError(Code.INVALID_ARGUMENT, f"input {what!r} is {size}: this server takes {most} at most")
-        if what != _HOW_OFTEN and not what.startswith("rows of "):
-            asked *= size
-    rows = max((size for what, size in sizes.items() if what.startswith("rows of ")), default=1)
-    if asked * rows > most:
+    rows = max((size for what, size in sizes.items() if what.startswith(_ROWS)), default=1)
+    counts = [max(1, size) for what, size in sizes.items() if what != _HOW_OFTEN and not what.startswith(_ROWS)]
+    if sizes.get(_HOW_OFTEN, 0) > most or rows * math.prod(counts) > most:
         told = ", ".join(f"{what}: {size}" for what, size in sizes.items())
-        raise invalid(f"too much at once ({told}): this server computes {most} samples a request at most")
+        raise invalid(f"too much at once ({told}): this server computes {most} samples or steps a request at most")
 
 
 def _listed(names) -> str:

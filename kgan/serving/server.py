@@ -103,22 +103,18 @@ async def _serve(options: Options, repository: Repository, listening: socket.soc
     limits = Limits(
         options.max_batch_size, options.batch_timeout_micros, options.num_batch_threads, options.max_enqueued
     )
-    service = Service(repository, limits, timeout=options.timeout, most=options.max_samples)
+    service = Service(repository, limits, timeout=options.timeout, most=options.max_samples, largest=options.max_bytes)
     server = _Server(
         uvicorn.Config(
-            RestApi(service, largest=options.max_bytes), loop="asyncio", http=_Protocol, ws="none", lifespan="off",
+            RestApi(service), loop="asyncio", http=_Protocol, ws="none", lifespan="off",
             interface="asgi3", access_log=False, log_level="error", server_header=False, date_header=True,
             limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=75, timeout_graceful_shutdown=10,
         )
     )  # fmt: skip
     _Protocol.patience = options.timeout
     try:
-        remote, grpc_port = rpc.serve(
-            service,
-            f"{_bracketed(options.host)}:{options.grpc_port}",
-            largest=options.max_bytes,
-            most_calls=_MOST_CONNECTIONS,
-        )
+        address = f"{_bracketed(options.host)}:{options.grpc_port}"
+        remote, grpc_port = rpc.serve(service, address, most_calls=_MOST_CONNECTIONS)
     except OSError:
         raise _taken(options.host, options.grpc_port, "--grpc-port") from None
     await remote.start()
@@ -126,6 +122,7 @@ async def _serve(options: Options, repository: Repository, listening: socket.soc
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
     repository.watch(options.poll)
+    listening.listen(_MOST_CONNECTIONS)
     port = listening.getsockname()[1]
     names = ", ".join(repository.models()) or f"nothing yet; waiting for models in {options.models}"
     print(

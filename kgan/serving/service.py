@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from kgan.serving.metrics import Metrics
 from kgan.serving.repository import Repository
 from kgan.serving.servable import DEFAULT, Servable, Signature
 from kgan.serving.status import Code, ServingError, invalid, of_exception
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +44,12 @@ class Service:
         limits: of the queue.
         timeout: seconds after which a request is given up.
         most: samples that one request may ask for.
+        largest: bytes of one request; those of all requests that are not answered yet may be four times as many.
     """
 
-    def __init__(self, repository: Repository, limits: Limits, *, timeout: float, most: int):
-        self.repository, self.timeout, self.most = repository, timeout, most
+    def __init__(self, repository: Repository, limits: Limits, *, timeout: float, most: int, largest: int):
+        self.repository, self.timeout, self.most, self.largest = repository, timeout, most, largest
+        self._held = 0
         self.metrics: Metrics = repository.metrics
         self.scheduler = Scheduler(limits, self.metrics)
         self.metrics.gauge(":kgan:serving:waiting", "Requests that wait.", lambda: self.scheduler.waiting)
@@ -107,6 +112,25 @@ class Service:
         return not waiting, {"status": "loading" if waiting else "ok", "models": models, "unavailable": waiting}
 
     @contextlib.contextmanager
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """What is called with the bytes of a request as they arrive, and refuses them when there are too many."""
+        size = 0
+
+        def take(more: int) -> None:
+            nonlocal size
+            if size + more > self.largest:
+                raise invalid_size(self.largest)
+            if self._held + more > 4 * self.largest:
+                raise ServingError(Code.RESOURCE_EXHAUSTED, "too many bytes of requests wait: try again later")
+            size += more
+            self._held += more
+
+        try:
+            yield take
+        finally:
+            self._held -= size
+
+    @contextlib.contextmanager
     def counted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
         """Count a request and the time that it takes; whatever goes wrong becomes a ServingError."""
         begun, code = time.perf_counter(), Code.OK
@@ -118,13 +142,21 @@ class Service:
         except Exception as error:
             told = of_exception(error)
             code = told.code
+            if code is Code.INTERNAL:
+                _LOG.error("while %s was asked", name[:100], exc_info=error)
             raise told from error
         finally:
             # Names that no model has are the caller's: counting each would let a caller fill the memory.
-            known = name if name in self.repository.models() else ""
+            known = name if self.repository.has(name) else ""
             self.metrics.requests.add(known, code.name)
             if code is Code.OK:
                 self.metrics.latency.observe((time.perf_counter() - begun) * 1e6, known, api, entrypoint)
+
+
+def invalid_size(largest: int) -> ServingError:
+    """For a request that is too large."""
+    message = f"the request has more than {largest} bytes: send less at once"
+    return ServingError(Code.INVALID_ARGUMENT, message, 413)
 
 
 def _described(servable: Servable) -> dict[str, Any]:

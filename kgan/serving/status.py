@@ -32,6 +32,7 @@ class Code(enum.IntEnum):
         return _HTTP.get(self, 500)
 
 
+_LONGEST = 1000  # characters of what a caller is told, who may have sent a name as long as he likes
 _HTTP = {
     Code.OK: 200,
     Code.CANCELLED: 499,
@@ -55,7 +56,7 @@ class ServingError(Exception):
 
     def __init__(self, code: Code, message: str, http: int | None = None):
         super().__init__(message)
-        self.code, self.message, self.http = code, " ".join(message.split()), http or code.http
+        self.code, self.message, self.http = code, " ".join(message.split())[:_LONGEST], http or code.http
 
 
 def invalid(message: str) -> ServingError:
@@ -77,7 +78,11 @@ def of_exception(error: BaseException) -> ServingError:
 
 
 def _said(message: str) -> str:
-    """The line of TensorFlow's message that says what is wrong; the others are of a graph that the caller cannot see."""
+    """The line of TensorFlow's message that says what is wrong; the others are of a graph that is not the caller's."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    nodes = [index for index, line in enumerate(lines[:-1]) if line.startswith("Node: ")]
-    return lines[nodes[0] + 1] if nodes else lines[0] if lines else ""
+    nodes = [index for index, line in enumerate(lines) if line.startswith("[[")]  # the trace that follows what is said
+    own = lines[nodes[0] - 1 : nodes[0]] if nodes else [line for line in lines if not line.startswith(_HEADERS)]
+    return (own or lines or [""])[0]
+
+
+_HEADERS = ("Graph execution error", "Detected at", "Node:", "<")

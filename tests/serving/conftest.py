@@ -2,7 +2,8 @@
 
 import pytest
 from plain_model import save_plain
-from served import ROOT, SHIPPED, start
+
+from benchmarks.served import ROOT, SHIPPED, start
 
 
 @pytest.fixture(scope="session")

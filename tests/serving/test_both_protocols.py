@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
-from served import ROOT, SHIPPED
 from tensorflow.python.tools import saved_model_cli
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -18,6 +17,7 @@ from tensorflow_serving.apis import (
     prediction_log_pb2,
 )
 
+from benchmarks.served import ROOT, SHIPPED
 from kgan.serving.exported import load, versions
 
 RANDOM = np.random.default_rng(3)

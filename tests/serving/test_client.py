@@ -7,8 +7,8 @@ import threading
 
 import numpy as np
 import pytest
-from served import ROOT
 
+from benchmarks.served import ROOT
 from kgan.errors import UsageError
 from kgan.serving.client import Client, ServerError
 from kgan.serving.exported import load

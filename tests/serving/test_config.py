@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ import tensorflow as tf
 import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from plain_model import save_plain
-from served import ROOT, SHIPPED
 from tensorflow_serving.config import model_server_config_pb2
 
+from benchmarks.served import ROOT, SHIPPED
 from kgan.errors import UsageError
 from kgan.serving import config, server
 from kgan.serving.__main__ import main
@@ -152,5 +153,20 @@ def test_the_command(tmp_path, capsys):
         error = capsys.readouterr().err
         assert error.startswith("error: ") and message_ in error and error.count("\n") == 1
     assert not Path(tmp_path / "out").exists()
+
+
+def test_the_command_of_the_server(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.replace("│", "").split())
+    assert "TF Serving, which is for production" in said and "--max-batch-size" in said
     with pytest.raises(UsageError, match="--timeout is 0.0: give more than 0"):
         server.run(server.Options(models=ROOT / "saved_models", timeout=0.0))
+    with pytest.raises(UsageError, match="there is no directory '.*none': name one that export has written into"):
+        server.run(server.Options(models=tmp_path / "none"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"127.0.0.1:{port} cannot be listened on.*: give another --port"):
+            server.run(server.Options(models=tmp_path, port=port))
+    with pytest.raises(UsageError, match="--host 'no.such.host.invalid' is no address"):
+        server.run(server.Options(models=tmp_path, host="no.such.host.invalid"))
