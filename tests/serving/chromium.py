@@ -88,7 +88,7 @@ class Page:
         assert "exceptionDetails" not in result, (script, result["exceptionDetails"])
         return result["result"].get("value")
 
-    def wait(self, condition, seconds=20):
+    def wait(self, condition, seconds=60):
         """Until an expression is true; its value."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(condition)):

@@ -484,12 +484,12 @@ def test_every_shipped_model_answers_the_page(page, server):
         page.open(f"http://127.0.0.1:{server.port}/#{model['name']}")
         page.wait(f"document.querySelector('#about h1')?.textContent === '{model['name']}'")
         if model["about"]:
-            page.wait(ASKED + " && document.getElementById('panel').ariaBusy !== 'true'")
+            page.wait(ASKED)
         assert page.run(ALERT) == ""
-        last = len(tabs(page)) - 1
-        page.run(f"document.querySelectorAll('[role=tab]')[{last}].click()")
+        page.run("[...document.querySelectorAll('[role=tab]')].at(-1).click()")
         page.wait("document.querySelector('#panel form') !== null")
-        page.run("document.querySelector('#panel form').requestSubmit()")
-        page.wait("document.querySelector('#panel .output') !== null")
+        if model["about"]:
+            page.run("document.querySelector('#panel form').requestSubmit()")
+            page.wait(f"document.querySelector('#panel .output') !== null || ({ALERT})")
         assert page.run(ALERT) == ""
     assert len(listed) >= 6

@@ -45,7 +45,7 @@ export function build(context) {
     redraw();
   });
   const sliders = tags.map((tag) =>
-    slider(tag.replace("=", ": "), { min: -2, max: 2, step: 0.1, value: 0 }, () => redraw(), (value) => value.toFixed(1)),
+    slider(tag.split("=").at(-1), { min: -2, max: 2, step: 0.1, value: 0 }, () => redraw(), (value) => value.toFixed(1)),
   );
   const kinds = { plain: "as they come, with what goes along", decorrelated: "each by itself" };
   const options = Object.keys(directions.outputs).map((option) => el("option", { value: option }, kinds[option] ?? option));
@@ -53,14 +53,30 @@ export function build(context) {
   return el(
     "div",
     { class: "split" },
-    el("div", { class: "stage" }, result, el("figure", {}, photo, el("figcaption", {}, "The photo"))),
+    el("div", { class: "stage stays" }, result, el("figure", {}, photo, el("figcaption", {}, "The photo"))),
     el(
       "div",
       { class: "stack" },
       source(context, project.inputs.images.shape.slice(1), (image) => begin(image)),
       field("Attributes", kind),
-      el("div", { class: "sliders" }, ...sliders.map(({ node }) => node)),
+      ...kindsOf(tags).map(([of, places]) => group(of, places.map((i) => sliders[i].node))),
       el("div", { class: "row" }, button("As it was", () => (sliders.forEach(({ set }) => set(0)), redraw()))),
     ),
   );
+}
+
+/** Where the tags of each kind are: "hair=red" is of the kind hair, and "glasses" stands by itself.
+ * @returns {[string, number[]][]} */
+function kindsOf(tags) {
+  const places = new Map();
+  tags.forEach((tag, i) => {
+    const kind = tag.includes("=") ? tag.split("=")[0] : "";
+    places.set(kind, [...(places.get(kind) ?? []), i]);
+  });
+  return [...places];
+}
+
+function group(kind, nodes) {
+  const title = kind.replaceAll("_", " ") || "with or without";
+  return el("fieldset", {}, el("legend", {}, title), el("div", { class: "sliders narrow" }, ...nodes));
 }
