@@ -1,6 +1,7 @@
 """One server for the tests of serving: the shipped models and a plain one."""
 
 import pytest
+from browsing import browser, page, served  # noqa: F401
 from plain_model import save_plain
 
 from benchmarks.served import ROOT, SHIPPED, start
