@@ -91,6 +91,7 @@ function open() {
   $("tabs").replaceChildren(...panels.map((candidate) => tab(model, candidate, candidate === panel)));
   $("tabs").hidden = panels.length < 2;
   $("request").hidden = true;
+  $("panel").ariaBusy = "false";
   $("panel").setAttribute("aria-labelledby", `tab-${panel.name}`);
   $("panel").replaceChildren(panel.build({ model, ask: asker(model, leaving.signal), refuse }));
 }
@@ -115,8 +116,13 @@ function byArrows(event) {
 
 /** @returns {import("./panels.js").Context["ask"]} */
 function asker(model, signal) {
+  let waiting = 0;
+  const wait = (change) => {
+    waiting += change;
+    if (!signal.aborted) $("panel").ariaBusy = `${waiting > 0}`;
+  };
   return async function ask(signature, inputs, { quiet: unseen = false } = {}) {
-    $("panel").setAttribute("aria-busy", "true");
+    wait(1);
     try {
       const answer = await predict(model, signature, inputs, signal);
       if (signal.aborted) return null;
@@ -127,7 +133,7 @@ function asker(model, signal) {
       if (!signal.aborted) refuse(error);
       return null;
     } finally {
-      if (!signal.aborted) $("panel").removeAttribute("aria-busy");
+      wait(-1);
     }
   };
 }
