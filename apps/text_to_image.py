@@ -165,7 +165,7 @@ class TextToImage(App):
             return verbs.sample(self, options)
         if options.count < 1:
             raise UsageError(f"--count is {options.count}: give at least 1.")
-        model, trained = verbs.open_model(self, options.model)
+        model, trained = verbs.open_model(self, options.model, options.server)
         vocabulary = WordVocabulary(trained.words)
         for text in options.text:
             known, strange = vocabulary.known(text)

@@ -25,7 +25,7 @@ from kgan.datasets.data import Data
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
 from kgan.models.adversarial import AdversarialModel
-from kgan.serving import exported
+from kgan.serving import client, exported
 from kgan.serving.export import export as write_export
 from kgan.serving.weights import load_networks
 from kgan.training import callbacks, checkpoints, devices, run
@@ -75,6 +75,8 @@ class SampleOptions:
     """The same seed gives the same samples."""
     out: Path = Path("grid.png")
     """Where the picture goes; of sentences also .txt, for the text alone."""
+    server: str | None = None
+    """Ask this server for the model of that name, such as http://localhost:8501 or grpc://localhost:8500."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ class ExportOptions:
 
 
 class Caller(Protocol):
-    """Anything that answers a model's signatures: a live model, an export, one day a server."""
+    """Anything that answers a model's signatures: a live model, an export, a server."""
 
     def call(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
         """The outputs of signature `name`, as arrays."""
@@ -296,7 +298,7 @@ def sample(app: App, options: SampleOptions) -> None:
     """Draw samples of an exported model."""
     if options.count < 1:
         raise UsageError(f"--count is {options.count}: give at least 1.")
-    model, trained = open_model(app, options.model)
+    model, trained = open_model(app, options.model, options.server)
     texts = app.texts(model, trained, options.count, options.seed)
     if texts and options.out.suffix == ".txt":
         save_texts(texts, options.out)
@@ -445,10 +447,17 @@ def _check(options: TrainOptions) -> None:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least {least}.")
 
 
-def open_model(app: App, path: Path) -> tuple[exported.Exported, TrainOptions]:
-    """An exported model of this app, and the options that it was trained with."""
-    model = exported.load(path)
-    return model, stored_options(app, model.card, path)
+def open_model(
+    app: App, path: Path, server: str | None = None
+) -> tuple[exported.Exported | client.Client, TrainOptions]:
+    """An exported model of this app, here or on a server, and the options that it was trained with."""
+    if server is None:
+        model = exported.load(path)
+        return model, stored_options(app, model.card, path)
+    name = f"{path.parent.name}/{path.name}" if path.name.isdecimal() else path.name
+    model = client.Client(f"{server.rstrip('/')}/{name}")
+    # TF Serving answers for a model but does not say how it was made: then the files here do.
+    return model, stored_options(app, model.card() or exported.find(path).card, path)
 
 
 def save_picture(picture: np.ndarray, path: Path) -> None:

@@ -62,7 +62,8 @@ class Exported(Export):
             raise UsageError(f"{name!r} lacks its input {key!r}: it takes {', '.join(specs)}.")
         for key in inputs:
             lookup(f"input of {name!r}", key, specs)
-        tensors = {key: _cast(f"{key!r} of {name!r}", inputs[key], spec) for key, spec in specs.items()}
+        arrays = {key: cast(f"{key!r} of {name!r}", inputs[key], spec.dtype, spec.shape) for key, spec in specs.items()}
+        tensors = {key: tf.constant(value, specs[key].dtype) for key, value in arrays.items()}
         return {key: value.numpy() for key, value in function(**tensors).items()}
 
 
@@ -121,16 +122,26 @@ def _find(path: Path) -> Path:
     raise UsageError(f"there is no exported model {str(path)!r}: {there}.")
 
 
-def _cast(what: str, value: Any, spec: tf.TensorSpec) -> tf.Tensor:
-    value = np.asarray(value)
-    if not spec.shape.is_compatible_with(value.shape):
-        raise UsageError(f"{what} has shape {list(value.shape)}: it must be {spec.shape.as_list()} (None is any size).")
-    if spec.dtype == tf.string:
-        return tf.constant(value.astype(object), tf.string)
-    cast = value.astype(spec.dtype.as_numpy_dtype) if value.dtype.kind in "biuf" else None
+def cast(what: str, value: Any, dtype: tf.DType, shape: tf.TensorShape) -> np.ndarray:
+    """`value` as an array of this type (strings as bytes in an array of objects), where that keeps every value.
+
+    Raises:
+        UsageError: it has another shape, or would change; the sentence calls it `what`.
+    """
+    value = np.asarray(value, object if dtype == tf.string else None)
+    if not shape.is_compatible_with(value.shape):
+        raise UsageError(f"{what} has shape {list(value.shape)}: it must be {shape.as_list()} (None is any size).")
+    if dtype == tf.string:
+        strings = np.empty(value.shape, object)
+        for index, item in np.ndenumerate(value):
+            if not isinstance(item, bytes | str):
+                raise UsageError(f"{what} holds {item!r}: give text.")
+            strings[index] = item if isinstance(item, bytes) else item.encode()
+        return strings
+    found = value.astype(dtype.as_numpy_dtype) if value.dtype.kind in "biuf" else None
     # Pictures scaled to floats would become all black, and 256 would become 0, without a word.
-    is_kept = cast is not None and (spec.dtype.is_floating or value.dtype.kind != "f" and np.array_equal(cast, value))
+    is_kept = found is not None and (dtype.is_floating or value.dtype.kind != "f" and np.array_equal(found, value))
     if not is_kept:
-        wanted = spec.dtype.name
+        wanted = dtype.name
         raise UsageError(f"{what} is {value.dtype} with values that {wanted} cannot hold: give it as {wanted}.")
-    return tf.constant(cast)
+    return found

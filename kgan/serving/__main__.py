@@ -1,0 +1,37 @@
+"""`python -m kgan.serving`: a server for a laptop; `python -m kgan.serving config`: the files of TF Serving."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    for package in ("keras", "tf_keras"):
+        sys.modules[package] = None  # TensorFlow looks for Keras and does without: exported models do not need it
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import tyro  # noqa: E402
+
+import kgan  # noqa: E402, F401  (the environment, before TensorFlow)
+from kgan.errors import UsageError  # noqa: E402
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command line; a user's mistake is one sentence and exit status 2."""
+    style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    try:
+        if arguments[:1] == ["config"]:
+            from kgan.serving import config
+
+            options = tyro.cli(config.Options, args=arguments[1:], prog="python -m kgan.serving config", config=style)
+            config.write(options)
+        else:
+            from kgan.serving import server
+
+            options = tyro.cli(server.Options, args=arguments, prog="python -m kgan.serving", config=style)
+            server.run(options)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,203 @@
+"""TF Serving's REST API over ASGI, its page of metrics, and what is our own: `/`, `/health` and `/kgan/models`.
+
+GET  /v1/models/NAME[/versions/N|/labels/LABEL][/metadata]
+POST /v1/models/NAME[/versions/N|/labels/LABEL]:predict
+GET  /monitoring/prometheus/metrics
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import mimetypes
+import re
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from google.protobuf import json_format
+from tensorflow_serving.apis import get_model_metadata_pb2
+
+from kgan.serving import json_tensors
+from kgan.serving.messages import metadata_of, status_of
+from kgan.serving.service import Asked, Service, invalid_size
+from kgan.serving.status import Code, ServingError, invalid, of_exception
+
+PAGE = Path(__file__).with_name("page")
+METRICS = "/monitoring/prometheus/metrics"
+_MODEL = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
+_PREDICT = re.compile(rf"(?i){_MODEL}:(classify|regress|predict)")
+_STATUS = re.compile(rf"(?i){_MODEL}(/metadata)?")
+_LARGEST_VERSION = 2**63 - 1
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_JSON = "application/json"
+_LOG = logging.getLogger(__name__)
+
+
+class RestApi:
+    """The ASGI application.
+
+    Args:
+        service: what answers.
+        page: the directory of static files that is shown at `/`.
+    """
+
+    def __init__(self, service: Service, page: Path = PAGE):
+        self.service = service
+        self.page = {
+            "/" + str(path.relative_to(page)): path for path in sorted(page.rglob("*")) if path.is_file()
+        }  # the only paths that are ever read, whatever is asked
+
+    async def __call__(self, scope, receive, send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"{scope['type']} is not served")
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        is_api = path[:4].lower() == "/v1/"
+        try:
+            if is_api:
+                status, kind, content = 200, _JSON, await self._api(method, path, scope, receive)
+            else:
+                status, kind, content = await asyncio.to_thread(self._file, method, urllib.parse.unquote(path))
+        except Exception as unknown:
+            error = of_exception(unknown)
+            if error is not unknown:
+                _LOG.error("%s %s", method, path[:200], exc_info=unknown)
+            if error.http == 413 and not any(name == b"expect" for name, _ in scope["headers"]):
+                await self._let_pass(receive)
+            status, kind = error.http, _JSON
+            content = json.dumps({"error": error.message}, indent=4, ensure_ascii=False).encode(errors="replace")
+        headers = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
+        if not is_api:
+            headers += _SAFE
+        # A body that was refused unread would be taken for the next request.
+        if status in (408, 413):
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
+
+    # The API.
+
+    async def _api(self, method: str, path: str, scope, receive) -> bytes:
+        if method == "POST":
+            if match := _PREDICT.fullmatch(path):
+                verb = match[4].lower()
+                asked = _asked(match)
+                with self.service.counted(asked.name, verb.capitalize(), "REST"):
+                    with self.service.room() as take:
+                        body = await self._body(scope, receive, take)
+                        return await self._predict(asked, body) if verb == "predict" else self._other(asked, verb, body)
+        elif method in ("GET", "HEAD"):
+            if match := _STATUS.fullmatch(path):
+                asked = _asked(match)
+                return self._metadata(asked) if match[4] else self._status(asked)
+            if path.lower().rstrip("/") == "/v1/models":
+                raise invalid("Missing model name in request.")
+        raise invalid(f"Malformed request: {method} {path}")
+
+    async def _predict(self, asked: Asked, body: bytes) -> bytes:
+        request = json_tensors.parse(body)
+        answer = await self.service.predict(
+            asked,
+            json_tensors.signature_name(request),
+            lambda signature: json_tensors.read_inputs(request, signature),
+            lambda name: invalid(f'Serving signature name: "{name}" not found in signature def'),
+        )
+        return json_tensors.write_outputs(answer.outputs, "instances" in request)
+
+    def _other(self, asked: Asked, verb: str, body: bytes) -> bytes:
+        request = json_tensors.parse(body)
+        name = json_tensors.signature_name(request)
+        json_tensors.check_examples(request)
+        kind = {"classify": "classification", "regress": "regression"}[verb]
+        raise self.service.refuse_method(asked, name, kind, verb)
+
+    def _status(self, asked: Asked) -> bytes:
+        response = status_of(self.service.repository.statuses(asked.name, asked.version))
+        return json_format.MessageToJson(response, always_print_fields_with_no_presence=True, indent=1).encode()
+
+    def _metadata(self, asked: Asked) -> bytes:
+        with self.service.repository.hold(asked.name, asked.version, asked.label) as servable:
+            response = metadata_of(servable)
+        packed, signatures = response.metadata["signature_def"], get_model_metadata_pb2.SignatureDefMap()
+        packed.Unpack(signatures)
+        plain = {"preserving_proto_field_name": True, "always_print_fields_with_no_presence": True}
+        return json.dumps(
+            {
+                "model_spec": json_format.MessageToDict(response.model_spec, **plain),
+                "metadata": {"signature_def": json_format.MessageToDict(signatures, **plain)},
+            },
+            indent=1,
+        ).encode()
+
+    async def _body(self, scope, receive, take: Callable[[int], None]) -> bytes:
+        """The whole body; too large, too many and too slow ones are refused as soon as that is known."""
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.service.largest:
+            raise invalid_size(self.service.largest)
+        pieces = []
+        try:
+            async with asyncio.timeout(self.service.timeout):
+                async for piece in _pieces(receive):
+                    take(len(piece))
+                    pieces.append(piece)
+        except TimeoutError:
+            raise ServingError(Code.DEADLINE_EXCEEDED, "the request did not arrive in time", 408) from None
+        return b"".join(pieces)
+
+    async def _let_pass(self, receive) -> None:
+        """Read on without keeping anything: whoever is still sending would not see that he was refused."""
+        size = 0
+        with contextlib.suppress(TimeoutError, ServingError):
+            async with asyncio.timeout(min(5.0, self.service.timeout)):
+                async for piece in _pieces(receive):
+                    size += len(piece)
+                    if size > 4 * self.service.largest:
+                        break
+
+    # Everything else.
+
+    def _file(self, method: str, path: str) -> tuple[int, str, bytes]:
+        if method not in ("GET", "HEAD"):
+            raise ServingError(Code.UNIMPLEMENTED, f"{method} is not for {path[:200]}: use GET", 405)
+        if path == METRICS:
+            return 200, "text/plain; version=0.0.4", self.service.metrics.page().encode()
+        if path == "/health":
+            is_well, told = self.service.health()
+            return 200 if is_well else 503, _JSON, json.dumps(told).encode()
+        if path == "/kgan/models":
+            return 200, _JSON, json.dumps({"models": self.service.models()}, ensure_ascii=False).encode()
+        found = self.page.get("/index.html" if path == "/" else path)
+        if found is None:
+            raise ServingError(Code.NOT_FOUND, f"there is nothing at {path[:200]}: models are at /v1/models/NAME")
+        kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0] or "application/octet-stream"
+        return 200, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, found.read_bytes()
+
+
+async def _pieces(receive) -> AsyncIterator[bytes]:
+    """The parts of a body."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ServingError(Code.CANCELLED, "the caller went away")
+        yield message.get("body", b"")
+        if not message.get("more_body"):
+            return
+
+
+_SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+        b"media-src 'self' blob: data:",
+    ),
+    (b"cache-control", b"no-cache"),
+]
+
+
+def _asked(match: re.Match) -> Asked:
+    name, version, label = (part and urllib.parse.unquote(part) for part in match.group(1, 2, 3))
+    if version is not None and (len(version) > 19 or int(version) > _LARGEST_VERSION):
+        raise invalid(f"Failed to convert version: {version[:40]} to numeric.")
+    return Asked(name, None if version is None else int(version), label)

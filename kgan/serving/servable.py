@@ -1,0 +1,175 @@
+"""One version of a model, loaded as TF Serving loads it: a session over its graph, which needs no code of ours."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from kgan.serving.exported import CARD
+from kgan.serving.status import invalid
+
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+MOST_WARM_UPS = 1000  # as in TF Serving
+DEFAULT = "serving_default"
+_HOW_OFTEN, _ROWS = "steps", "rows of"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """An input or output: its name in the graph, its type, and its shape, in which None is any size."""
+
+    node: str
+    dtype: tf.DType
+    shape: tuple[int | None, ...] | None
+
+    def described(self) -> dict[str, Any]:
+        """In the terms of JSON and of `kgan.json`."""
+        return {"dtype": self.dtype.name, "shape": None if self.shape is None else list(self.shape)}
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether a value may have this shape."""
+        if self.shape is None:
+            return True
+        pairs = zip(self.shape, shape, strict=False)
+        return len(shape) == len(self.shape) and all(own in (None, given) for own, given in pairs)
+
+
+class Signature:
+    """One thing that a loaded model can be asked."""
+
+    def __init__(self, name: str, definition, session: tf.compat.v1.Session):
+        self.name = name
+        self.method = definition.method_name
+        self.inputs = {key: _tensor(definition.inputs[key]) for key in sorted(definition.inputs)}
+        self.outputs = {key: _tensor(definition.outputs[key]) for key in sorted(definition.outputs)}
+        # Rows of several requests can be computed together only where every tensor has rows.
+        self.is_batchable = all(
+            tensor.shape and tensor.shape[0] is None for tensor in (*self.inputs.values(), *self.outputs.values())
+        )
+        self._session = session
+        self._fetches = [tensor.node for tensor in self.outputs.values()]
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs; the inputs have been checked."""
+        feeds = {self.inputs[key].node: value for key, value in inputs.items()}
+        return dict(zip(self.outputs, self._session.run(self._fetches, feeds), strict=True))
+
+    def check(self, inputs: Mapping[str, np.ndarray], most: int | None = None) -> None:
+        """Refuse inputs that the graph would choke on.
+
+        Args:
+            inputs: of the request.
+            most: samples that one request may ask for, in rows and in the numbers that say how many (every scalar of
+                int32, such as `count`); None is no limit.
+
+        Raises:
+            ServingError: an input is missing, unknown, of another type or shape, or asks for too much.
+        """
+        if inputs.keys() != self.inputs.keys():
+            extra, missing = inputs.keys() - self.inputs.keys(), self.inputs.keys() - inputs.keys()
+            raise invalid(
+                f"input size does not match signature: {len(inputs)}!={len(self.inputs)} "
+                f"len({{{_listed(inputs)}}}) != len({{{_listed(self.inputs)}}}). "
+                f"Sent extra: {{{_listed(extra)}}}. Missing but required: {{{_listed(missing)}}}."
+            )
+        sizes = {}
+        for key, tensor in self.inputs.items():
+            value = inputs[key]
+            if value.dtype != (object if tensor.dtype == tf.string else tensor.dtype.as_numpy_dtype):
+                given = "string" if value.dtype == object else value.dtype.name
+                raise invalid(f"input {key!r} is {given}: it must be {tensor.dtype.name}")
+            if not tensor.takes(value.shape):
+                wanted = [-1 if size is None else size for size in tensor.shape]
+                raise invalid(f"input {key!r} has shape {list(value.shape)}: it must be {wanted}, where -1 is any size")
+            if tensor.shape and tensor.shape[0] is None:
+                sizes[f"{_ROWS} {key!r}"] = len(value)
+            elif tensor.shape == () and tensor.dtype == tf.int32:
+                sizes[key] = int(value)
+        if most is not None:
+            _check_sizes(sizes, most)
+
+
+class Servable:
+    """A loaded version: its signatures and what it says of itself. `close` frees it; nothing may be running then.
+
+    Raises:
+        Exception: whatever TensorFlow raises for files that are damaged or incomplete, and for a warm-up that fails.
+    """
+
+    def __init__(self, name: str, version: int, directory: Path):
+        self.name, self.version = name, version
+        self.about = _card(directory / CARD)
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            with graph.as_default():
+                meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(directory))
+            self.definitions = {name: meta.signature_def[name] for name in sorted(meta.signature_def)}
+            self.signatures = {
+                name: Signature(name, definition, self._session)
+                for name, definition in self.definitions.items()
+                if not name.startswith("__")  # what initialises the graph
+            }
+            graph.finalize()
+            self.warm_ups = self._warm_up(directory / WARM_UP)
+        except BaseException:
+            self._session.close()
+            raise
+        self.users = 0  # of the repository, under its lock
+
+    def signature(self, name: str) -> Signature | None:
+        """The signature of this name, the default one for none."""
+        return self.signatures.get(name or DEFAULT)
+
+    def close(self) -> None:
+        """Free what the graph holds."""
+        self._session.close()
+
+    def _warm_up(self, path: Path) -> int:
+        """Ask everything once, so that no user waits for what only the first request must do."""
+        if not path.is_file():
+            return 0
+        count = 0
+        for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+            if count >= MOST_WARM_UPS:
+                break
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+            signature = self.signature(request.model_spec.signature_name)
+            if signature and request.inputs:
+                signature.run({key: tf.make_ndarray(value) for key, value in request.inputs.items()})
+                count += 1
+        return count
+
+
+def _tensor(info) -> Tensor:
+    shape = info.tensor_shape
+    sizes = None if shape.unknown_rank else tuple(None if size.size < 0 else size.size for size in shape.dim)
+    return Tensor(info.name, tf.as_dtype(info.dtype), sizes)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    """What kgan wrote of the model; other SavedModels are served as well."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
+def _check_sizes(sizes: Mapping[str, int], most: int) -> None:
+    """Rows and counts multiply; a number of steps takes time, not memory."""
+    rows = max((size for what, size in sizes.items() if what.startswith(_ROWS)), default=1)
+    counts = [max(1, size) for what, size in sizes.items() if what != _HOW_OFTEN and not what.startswith(_ROWS)]
+    if sizes.get(_HOW_OFTEN, 0) > most or rows * math.prod(counts) > most:
+        told = ", ".join(f"{what}: {size}" for what, size in sizes.items())
+        raise invalid(f"too much at once ({told}): this server computes {most} samples or steps a request at most")
+
+
+def _listed(names) -> str:
+    return ",".join(sorted(names))

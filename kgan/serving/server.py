@@ -1,0 +1,214 @@
+"""Runs both protocols on one event loop until it is told to stop."""
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import socket
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from kgan.errors import UsageError
+from kgan.serving import rpc
+from kgan.serving.batching import Limits
+from kgan.serving.repository import Repository, read_config
+from kgan.serving.rest import RestApi
+from kgan.serving.service import Service
+
+_LARGEST_HEAD = 65536
+_MOST_CONNECTIONS = 1000
+
+
+@dataclasses.dataclass
+class Options:
+    """Serve every model in a directory by TF Serving's protocols, REST and gRPC; at / is a page to try them.
+
+    This is the laptop's server: the same requests get the same answers from TF Serving, which is for production
+    (python -m kgan.serving config writes its configuration). It needs neither Docker nor Keras.
+    """
+
+    models: Path = Path("saved_models")
+    """The directory that holds NAME/VERSION/saved_model.pb; it is watched for new versions."""
+    config: Path | None = None
+    """A models.config of TF Serving: names, version policies and labels. Of each base_path the last part counts, which
+    is looked for in --models. Left out, the highest version of every model is served."""
+    versions: int = 1
+    """How many of a model's highest versions are served, where --config says nothing; 0 is all."""
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 lets other machines in, whom nothing else keeps out."""
+    port: int = 8501
+    """For REST and the page; 0 is any free one."""
+    grpc_port: int = 8500
+    """For gRPC; 0 is any free one."""
+    max_batch_size: int = Limits.max_batch_size
+    """Rows of several requests that are computed together; 1 is one request at a time."""
+    batch_timeout_micros: int = Limits.batch_timeout_micros
+    """How long the first request of a batch waits for others."""
+    num_batch_threads: int = Limits.num_batch_threads
+    """Batches computed at the same time; 0 is the number of processors."""
+    max_enqueued: int = Limits.max_enqueued
+    """Requests that wait; further ones are refused at once (503)."""
+    max_samples: int = 2048
+    """Samples that one request may ask for: rows, times whatever says how many (count, draws)."""
+    max_bytes: int = 16 * 2**20
+    """Of one request; larger ones are refused (413)."""
+    timeout: float = 30.0
+    """Seconds after which a request is given up (504)."""
+    poll: float = 1.0
+    """Seconds between two looks at the directory."""
+    settle: float = 1.0
+    """Seconds for which nothing in a new version must have changed before it is loaded."""
+
+
+def check(options: Options) -> None:
+    """Refuse what cannot work.
+
+    Raises:
+        UsageError: an option is out of range, or there is no such directory.
+    """
+    least = {
+        "versions": 0, "port": 0, "grpc_port": 0, "max_batch_size": 1, "batch_timeout_micros": 0,
+        "num_batch_threads": 0, "max_enqueued": 1, "max_samples": 1, "max_bytes": 1024, "settle": 0,
+    }  # fmt: skip
+    for name, bound in least.items():
+        if getattr(options, name) < bound:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}: give at least {bound}.")
+    for name in ("timeout", "poll"):
+        if not getattr(options, name) > 0:
+            raise UsageError(f"--{name} is {getattr(options, name)}: give more than 0.")
+    if not options.models.is_dir():
+        raise UsageError(f"there is no directory {str(options.models)!r}: name one that export has written into.")
+
+
+def run(options: Options) -> None:
+    """Serve until the process is told to stop (SIGINT, SIGTERM).
+
+    Raises:
+        UsageError: an option cannot work, or a port is taken.
+    """
+    check(options)
+    rules = read_config(options.config) if options.config else None
+    repository = Repository(options.models, rules, keep=options.versions, settle=options.settle)
+    listening = _socket(options.host, options.port)
+    repository.scan()
+    try:
+        asyncio.run(_serve(options, repository, listening))
+    finally:
+        repository.close()
+
+
+async def _serve(options: Options, repository: Repository, listening: socket.socket) -> None:
+    limits = Limits(
+        options.max_batch_size, options.batch_timeout_micros, options.num_batch_threads, options.max_enqueued
+    )
+    service = Service(repository, limits, timeout=options.timeout, most=options.max_samples, largest=options.max_bytes)
+    server = _Server(
+        uvicorn.Config(
+            RestApi(service), loop="asyncio", http=_Protocol, ws="none", lifespan="off",
+            interface="asgi3", access_log=False, log_level="error", server_header=False, date_header=True,
+            limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=75, timeout_graceful_shutdown=10,
+        )
+    )  # fmt: skip
+    _Protocol.patience = options.timeout
+    try:
+        address = f"{_bracketed(options.host)}:{options.grpc_port}"
+        remote, grpc_port = rpc.serve(service, address, most_calls=_MOST_CONNECTIONS)
+    except OSError:
+        raise _taken(options.host, options.grpc_port, "--grpc-port") from None
+    await remote.start()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    repository.watch(options.poll)
+    listening.listen(_MOST_CONNECTIONS)
+    port = listening.getsockname()[1]
+    names = ", ".join(repository.models()) or f"nothing yet; waiting for models in {options.models}"
+    print(
+        f"serving {names}\n"
+        f"  page and REST  http://{_bracketed(options.host)}:{port}/  (models at /v1/models/NAME)\n"
+        f"  gRPC           {_bracketed(options.host)}:{grpc_port}\n"
+        f"  metrics        http://{_bracketed(options.host)}:{port}/monitoring/prometheus/metrics\n"
+        "Ctrl-C stops. For production: TF Serving (python -m kgan.serving config).",
+        flush=True,
+    )
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        await remote.stop(grace=10)
+        service.scheduler.close()
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: there is gRPC to stop as well."""
+
+    @contextlib.contextmanager
+    def capture_signals(self):
+        """Leave them as they are."""
+        yield
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP whose heads are limited in size and in the time that they may take to arrive."""
+
+    patience = 30.0
+    _arriving = 0
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport) -> None:
+        """Begin to wait for a first request."""
+        super().connection_made(transport)
+        self._overdue = self.loop.call_later(self.patience, transport.close)
+
+    def connection_lost(self, exc) -> None:
+        """Stop waiting."""
+        self._in_time()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to a head that is not complete."""
+        super().data_received(data)
+        if self._overdue is not None and not self.transport.is_closing():
+            self._arriving += len(data)
+            if self._arriving > _LARGEST_HEAD:
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """The head must be complete in time."""
+        self._in_time()
+        self._overdue = self.loop.call_later(self.patience, self.transport.close)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """It is."""
+        self._in_time()
+        super().on_headers_complete()
+
+    def _in_time(self) -> None:
+        self._arriving = 0
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    """A socket that listens, so that its port is known and nobody else has it."""
+    try:
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind, number)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+    except socket.gaierror as error:
+        raise UsageError(f"--host {host!r} is no address ({error.strerror}): give one such as 127.0.0.1.") from error
+    except (OSError, OverflowError) as error:
+        raise _taken(host, port, "--port") from error
+    return found
+
+
+def _taken(host: str, port: int, option: str) -> UsageError:
+    return UsageError(f"{host}:{port} cannot be listened on, perhaps by another server: give another {option}.")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
