@@ -1,5 +1,6 @@
 """TF Serving's gRPC services, through its own stubs: PredictionService and ModelService."""
 
+import logging
 import math
 from collections.abc import Awaitable
 
@@ -16,7 +17,9 @@ from tensorflow_serving.apis import (
 from kgan.serving.messages import metadata_of, status_of
 from kgan.serving.servable import Signature
 from kgan.serving.service import Asked, Service
-from kgan.serving.status import Code, ServingError, invalid
+from kgan.serving.status import Code, ServingError, invalid, of_exception
+
+_LOG = logging.getLogger(__name__)
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -166,7 +169,10 @@ async def _answered(context, answer: Awaitable):
     """The answer, or its error in gRPC's terms."""
     try:
         return await answer
-    except ServingError as error:
+    except Exception as unknown:
+        error = of_exception(unknown)
+        if error is not unknown:
+            _LOG.error("a call by gRPC", exc_info=unknown)
         await context.abort(grpc.StatusCode[error.code.name], error.message)
 
 

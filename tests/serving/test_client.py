@@ -38,9 +38,9 @@ def test_the_same_as_the_export(address):
 def test_text_numbers_and_nothing(address):
     model = Client(f"{address}/plain/7")
     assert model.call("echo", data=[b"\xff\x00", "text"])["data_bytes"].tolist() == [b"\xff\x00", b"text"]
-    answer = model.call("sums", signal=np.zeros((0, 2)), tag=[])
-    assert answer["sum"].shape == (0,) and answer["tag"].shape == (0,)
-    assert answer["sum"].dtype == np.float32
+    answer = model.call("serving_default", x=[])["y"]  # of no rows; JSON has no way to say how wide they would be
+    assert answer.shape == (0,) and answer.dtype == np.float32
+    assert model.call("echo", data=[])["data_bytes"].shape == (0,)
     answer = model.call("count", count=3, flag=[True])
     assert answer["numbers"].dtype == np.int32 and answer["flag"].tolist() == [True]
     assert model.call("serving_default", x=[1])["y"].tolist() == [3.5]
@@ -61,7 +61,7 @@ def test_what_a_user_gets_wrong(address):
             model.call("sums", **inputs)
     with pytest.raises(UsageError, match="unknown signature 'sum': did you mean 'sums'"):
         model.call("sum")
-    with pytest.raises(ServerError, match="refused .*: more than this graph draws"):
+    with pytest.raises(ServerError, match="refused .*: .*more than this graph draws"):
         model.call("count", count=1500, flag=[True])
     model.close()
     with pytest.raises(ServerError, match=r"refused .*: Servable not found for request: Latest\(half\)"):
