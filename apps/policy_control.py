@@ -111,7 +111,7 @@ class PolicyControl(App):
 
     def _play(self, options: PlayOptions) -> None:
         model, trained = open_model(self, options.model)
-        shown, seconds = evaluation.frames(trained.data, _greedy(model), 150, options.seed)
+        shown, seconds = evaluation.frames(trained.data, _greedy(model), 75, options.seed)
         if options.out.suffix != ".gif":
             raise UsageError(f"cannot write {options.out}: an animation is a GIF, so give a name such as play.gif.")
         try:

@@ -205,7 +205,9 @@ def specification(name: str) -> gymnasium.envs.registration.EnvSpec:
         where = (
             " (of a package of its own it is named with its module, such as ale_py:ALE/Pong-v5)" if "/" in name else ""
         )
-        raise UsageError(f"unknown environment {name!r}{where}: did you mean {' or '.join(map(repr, near))}?") from None
+        raise UsageError(
+            f"unknown environment {name!r}{where}: choose another, such as {', '.join(map(repr, near))}."
+        ) from None
 
 
 _EXTRAS = {"box2d": "box2d", "mujoco": "mujoco", "toy_text": "toy-text", "classic_control": "classic-control"}

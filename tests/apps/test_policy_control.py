@@ -90,7 +90,10 @@ def test_play_writes_an_animation(made):
 
 
 WRONG = {
-    "an unknown environment": (["--environment", "CartPol-v1"], "unknown environment 'CartPol-v1': did you mean"),
+    "an unknown environment": (
+        ["--environment", "CartPol-v1"],
+        "unknown environment 'CartPol-v1': choose another, such as 'CartPole-v1'",
+    ),
     "no copies": (["--copies", "0"], "--copies is 0: give at least 1"),
     "a discount above 1": (["--discount", "1.5"], "--discount is 1.5"),
     "a negative learning rate": (["--learning-rate", "-1"], "--learning-rate is -1"),

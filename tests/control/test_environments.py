@@ -113,7 +113,7 @@ def test_a_space_that_no_policy_can_have_is_refused(options, said):
 @pytest.mark.parametrize(
     "name, said",
     [
-        ("CartPol-v1", "did you mean 'CartPole-v1'"),
+        ("CartPol-v1", "such as 'CartPole-v1'"),
         ("CartPole-v9", "'CartPole-v1'"),
         ("nothing_of_this_kind:Pong-v5", "needs the package nothing_of_this_kind|unknown environment"),
         ("ALE/Pong-v5", "ale_py:ALE/Pong-v5"),
