@@ -54,7 +54,7 @@ class Options(TrainOptions):
     penalty: str = "gradient-penalty"
     """Of gail: what keeps the discriminator smooth; none for nothing."""
     discriminator_learning_rate: float = 3e-4
-    """Of gail: Adam's."""
+    """Of gail: how fast the discriminator learns, by Adam."""
     warm_start: int = 0
     """Of gail: updates of behaviour cloning before the game begins."""
     rounds: int = 8
