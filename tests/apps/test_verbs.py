@@ -33,7 +33,9 @@ def test_help_says_what_every_option_is(name, verb, capsys):
         return
     kinds = {"sample": verbs.SampleOptions, "evaluate": verbs.EvaluateOptions, "export": verbs.ExportOptions}
     wanted = flags(kinds.get(verb, app_of(name).Options))
-    text = re.sub(r"(--[a-z0-9-]+ [A-Z]+), --[a-z0-9-]+ [A-Z]+", r"\1", text.partition("show this help")[2])  # two names
+    text = re.sub(
+        r"(--[a-z0-9-]+ [A-Z]+), --[a-z0-9-]+ [A-Z]+", r"\1", text.partition("show this help")[2]
+    )  # two names
     helped = dict(re.findall(r"(--[a-z0-9-]+) (.*?)(?= --[a-z0-9-]+ |$)", text))
     for flag in wanted:
         said_of_it = re.sub(r"\((default|required).*", "", helped.get(flag, ""))
