@@ -75,7 +75,7 @@ A2C = PPO | {
 }  # fmt: skip
 REINFORCE = PPO | {
     "updates": 200, "batch_size": None, "copies": 8, "rollout": None, "credit": "reward-to-go", "trace": 1.0,
-    "epochs": 1, "clip": 0.0, "learning_rate": 1e-2, "decay": False, "normalise": False,
+    "epochs": 1, "clip": 0.0, "learning_rate": 1e-2, "decay": True, "normalise": False,
 }  # fmt: skip
 
 DQN = {
