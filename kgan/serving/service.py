@@ -166,5 +166,5 @@ def _described(servable: Servable) -> dict[str, Any]:
             "outputs": {key: tensor.described() for key, tensor in signature.outputs.items()},
         }
         for name, signature in servable.signatures.items()
-        if name != DEFAULT
+        if name != DEFAULT or len(servable.signatures) == 1
     }
