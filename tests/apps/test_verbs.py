@@ -140,14 +140,14 @@ def test_fine_tuning_at_zero_updates_is_the_exported_model(made, capsys):
 
 
 def test_fine_tuning_trains_on(made, capsys):
-    before = answers(exported.load(made.export))
     begun = sorted((made.folder / "runs" / made.name).iterdir())
     run(made.name, "train", "--from", made.export, "--updates", "2", "--runs", made.folder / "runs")
     (directory,) = set((made.folder / "runs" / made.name).iterdir()) - set(begun)
-    assert newest(directory)["updates"] == 2
-    run(made.name, "export", "--run", directory, "--to", made.folder / "models" / "tuned", "--count", "0")
-    after = answers(exported.load(made.folder / "models" / "tuned"))
-    assert any(not np.array_equal(before[key], after[key]) for key in before)
+    with np.load(directory / "checkpoints" / "00000000.npz") as archive:
+        before = dict(archive)
+    after = newest(directory)
+    weights = [name for name in before if "/" in name and "optimizer/" not in name and before[name].ndim > 1]
+    assert after["updates"] == 2 and any(not np.array_equal(before[name], after[name]) for name in weights)
 
 
 def test_a_resumed_run_goes_on_to_where_an_uninterrupted_one_ends(made, capsys):
@@ -156,7 +156,6 @@ def test_a_resumed_run_goes_on_to_where_an_uninterrupted_one_ends(made, capsys):
     assert at_three["updates"] == 3
     run(made.name, "train", "--resume", made.run, "--updates", "5")
     assert newest(made.run)["updates"] == 5
-    straight = train(made.name, made.folder, "--updates", "5")
-    one, other = newest(made.run), newest(straight)
-    if made.name == "image_generation":  # a schedule over the run is another one when the run is longer
+    if made.name == "image_generation":  # of others a schedule over the run is another one when the run is longer
+        one, other = newest(made.run), newest(train(made.name, made.folder, "--updates", "5"))
         assert not [name for name in one if not np.array_equal(one[name], other[name])]
