@@ -80,8 +80,17 @@ def assert_same(found, direct):
         assert found.dtype == direct.dtype and found.tobytes() == direct.tobytes()
 
 
+@pytest.fixture
+def plain_tensorflow():
+    """The graph passes that kgan turns off for training: they decide the last bit, here as in the server."""
+    passes = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options(passes | {"remapping": True, "dependency_optimization": True})
+    yield
+    tf.config.optimizer.set_experimental_options(passes)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_models(server, name, tmp_path):
+def test_shipped_models(server, name, tmp_path, plain_tensorflow):
     exported, asked = load(newest(name)), requests(name)
     assert asked.keys() == {"serving_default", *exported.signatures}
     parser = saved_model_cli.create_parser()
