@@ -203,7 +203,7 @@ class OnPolicyActor(Actor):
             if options.credit != "advantage":
                 loss -= parts.value_estimation_loss  # nobody asks the critic
         gradients = tape.gradient(loss, self.moved, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        # Each network's by itself: the critic's gradients grow with the returns, and would leave nothing of the policy's.
+        # Each network's by itself: the critic's grow with the returns, and would leave nothing of the policy's.
         split = len(self.policy.trainable_variables)
         for_policy, _ = tf.clip_by_global_norm(gradients[:split], options.gradient_norm)
         for_critic, _ = tf.clip_by_global_norm(gradients[split:], options.gradient_norm)
