@@ -1,5 +1,6 @@
 """`python -m kgan.serving`: a server for a laptop; `python -m kgan.serving config`: the files of TF Serving."""
 
+import logging
 import os
 import sys
 
@@ -10,12 +11,14 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import tyro  # noqa: E402
 
-import kgan  # noqa: E402, F401  (the environment, before TensorFlow)
+from kgan import quiet  # noqa: E402
 from kgan.errors import UsageError  # noqa: E402
 
 
 def main(arguments: list[str]) -> None:
     """Run the command line; a user's mistake is one sentence and exit status 2."""
+    quiet.import_tensorflow()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # the loader that TF Serving uses is deprecated, it says
     style = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     try:
         if arguments[:1] == ["config"]:

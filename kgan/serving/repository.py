@@ -236,13 +236,14 @@ class Repository:
                 self._bring(name, max(missing), present[max(missing)])
             with self._lock:
                 loaded = self._loaded.get(name, {})
-                if not present or any(version in loaded for version in wanted):
+                # While there is a version that may become whole, the one that is served stays, on the disk or not.
+                if name not in found or any(version in loaded for version in wanted):
                     for version in [version for version in loaded if version not in wanted]:
                         self._retire(name, version)
         self._unload_idle()
 
     def _found(self) -> dict[str, dict[int, tuple]]:
-        """The versions on the disk that are whole: model -> version -> what its files look like."""
+        """Models with versions on the disk, and of these the whole ones: version -> what its files look like."""
         if self.rules is None:
             names = {entry.name: entry.name for entry in os.scandir(self.root) if not entry.name.startswith(".")}
         else:
@@ -251,9 +252,10 @@ class Repository:
         for name, directory in names.items():
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 for entry in os.scandir(self.root / directory):
-                    is_number = entry.name.isascii() and entry.name.isdecimal()
-                    if is_number and (files := self._files(Path(entry.path))):
-                        found.setdefault(name, {})[int(entry.name)] = files
+                    if entry.name.isascii() and entry.name.isdecimal():
+                        whole = found.setdefault(name, {})
+                        if files := self._files(Path(entry.path)):
+                            whole[int(entry.name)] = files
         return found
 
     def _files(self, directory: Path) -> tuple | None:

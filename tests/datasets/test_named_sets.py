@@ -62,7 +62,7 @@ def test_a_download_that_fails_is_one_sentence(name, monkeypatch):
         ("digitz", {}, "unknown data set 'digitz': did you mean 'digits'"),
         ("fashion-mnist", {}, "did you mean 'fashion_mnist'"),
         ("folder:", {}, "folder:PATH"),
-        ("", {}, "choose one of digits, .*faces"),
+        ("", {}, "choose one of digits, coloured-digits, faces"),
         ("digits", {"split": "tset"}, "unknown split 'tset': did you mean 'test'"),
         ("digits", {"split": "all"}, "unknown split 'all'"),
         ("digits", {"size": -28}, "size -28"),
