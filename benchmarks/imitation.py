@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from apps.imitation import Imitation, Options, completed
+from apps.imitation import Imitation, Options
 from benchmarks.results import arguments, record
 from kgan import pictures
 from kgan.app import Live, save_picture
 from kgan.control import imitation
 from kgan.control.experts import expert
+from kgan.control.imitators import completed
 
 HORIZON, EPISODES = 200, 50
 EVERY = {"CartPole-v1": 10, "MountainCar-v0": 5, "Acrobot-v1": 5}

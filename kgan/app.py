@@ -468,6 +468,16 @@ def save_picture(picture: np.ndarray, path: Path) -> None:
         raise UsageError(f"cannot write the picture {path} ({error}): give a writable file such as grid.png.") from None
 
 
+def save_animation(frames: Sequence[np.ndarray], path: Path, seconds: float) -> None:
+    """Write pictures of one size, uint8 [H, W, 3], as a GIF, so long each; UsageError where that is not possible."""
+    if path.suffix != ".gif":
+        raise UsageError(f"cannot write {path}: an animation is a GIF, so give a name such as play.gif.")
+    try:
+        callbacks.write_gif([Image.fromarray(frame) for frame in frames], path, max(20, round(1000 * seconds)))
+    except OSError as error:
+        raise UsageError(f"cannot write {path} ({error.strerror}): give a writable file.") from None
+
+
 def save_texts(texts: Sequence[str], path: Path) -> None:
     """Write texts, one a line, in UTF-8; UsageError where that is not possible."""
     try:

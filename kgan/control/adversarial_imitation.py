@@ -10,12 +10,12 @@ import tf_keras
 
 from kgan import networks
 from kgan.control.actors import Held
-from kgan.control.demonstrations import Demonstrations
-from kgan.control.environments import Environments, Spaces
+from kgan.control.environments import Environments
 from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
 from kgan.control.rollouts import Rollout
-from kgan.errors import UsageError
-from kgan.models.rewards import RewardModel
+from kgan.control.steps import Steps, joined, nothing, steps
+from kgan.models.rewards import RewardModel, ShapedRewardModel
+from kgan.networks.shaped import shaped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,51 +29,7 @@ class JudgeOptions:
     steps: int = 8  # gradient steps in an update of the actor
     batch_size: int = 128
     fixed_horizon: bool = True
-
-
-def transitions(spaces: Spaces, observations: np.ndarray, actions: np.ndarray, over: int = 0) -> np.ndarray:
-    """What the discriminator looks at: float32 [N + over, D].
-
-    An observation with its action beside it (choices one-hot), and a last number that is 1 for the time when the
-    episode is over already, of which there are so many steps at the end, and 0 before.
-    """
-    if spaces.choices is not None:
-        actions = np.eye(spaces.actions)[actions]
-    rows = np.concatenate([observations, np.clip(actions, -1, 1), np.zeros((len(observations), 1))], axis=1)
-    return np.concatenate([rows, np.repeat(nothing(spaces), over, axis=0)]).astype(np.float32)
-
-
-def nothing(spaces: Spaces) -> np.ndarray:
-    """The transition of an episode that is over, [1, D]."""
-    return np.eye(1, spaces.observation + spaces.actions + 1, spaces.observation + spaces.actions, np.float32)
-
-
-def demonstrated(
-    demonstrations: Demonstrations, spaces: Spaces, horizon: int | None, every: int = 1, seed: int = 0
-) -> np.ndarray:
-    """The demonstrations as the discriminator sees them, [M, D].
-
-    Args:
-        demonstrations: episodes of the actor's environment.
-        spaces: of that environment.
-        horizon: steps that every episode is taken to last, the time after its end included; None: no such time.
-        every, seed: keep only one step in so many, as of `Demonstrations.pairs`.
-
-    Raises:
-        UsageError: when they are not of these spaces.
-    """
-    observations, actions = demonstrations.pairs(every, seed)
-    observations = observations.reshape(len(observations), -1)
-    if observations.shape[1] != spaces.observation:
-        raise UsageError(
-            f"the demonstrations are of {demonstrations.environment}, with {observations.shape[1]} numbers an "
-            f"observation, but the actor's environment has {spaces.observation}: record them in the same one."
-        )
-    over = 0
-    if horizon is not None:
-        ends = np.cumsum(demonstrations.lengths) - 1
-        over = round(np.maximum(0, horizon - demonstrations.lengths[demonstrations.terminated[ends]]).sum() / every)
-    return transitions(spaces, observations, spaces.from_environment(actions), over)
+    state_only: bool = False  # of AIRL's reward
 
 
 class AdversarialImitator(OnPolicyActor):
@@ -84,12 +40,13 @@ class AdversarialImitator(OnPolicyActor):
     Episodes of different lengths betray what the reward does not say: rewards that are never negative, as minimax's,
     pay for staying alive, and rewards that are never positive for making an end, whatever was demonstrated (Kostrikov
     2019). So every episode has the same horizon: after its end comes a time in which nothing happens, which the
-    discriminator sees and rewards like any step. Nobody has to act in it, and its worth, a sum, is given with the last
-    step. An actor that is to hurry then hurries because the demonstrated time after the end is as long.
+    discriminator sees and rewards like any step. Nobody has to act in it: a step earns how much more than nothing it
+    is rewarded, which changes the sum over a fixed horizon by a constant and makes that time worth 0. An actor that is
+    to hurry then hurries because the demonstrated time after the end is as long.
 
     Args:
         environments, options, updates, normalise, seed, jit: as of `OnPolicyActor`.
-        shown: float32 [M, D], what `demonstrated` gives.
+        shown: what `demonstrated` gives.
         judge: options of the discriminator.
     """
 
@@ -101,7 +58,7 @@ class AdversarialImitator(OnPolicyActor):
         self,
         environments: Environments,
         options: OnPolicyOptions,
-        shown: np.ndarray,
+        shown: Steps,
         judge: JudgeOptions = JudgeOptions(),  # noqa: B008  (frozen)
         updates: int = 1,
         normalise: bool = False,
@@ -110,22 +67,52 @@ class AdversarialImitator(OnPolicyActor):
     ):
         super().__init__(environments, options, updates, normalise, seed, jit)
         self.shown, self.judging = shown, judge
-        size = shown.shape[1]
-        network = networks.get("mlp").discriminator((size,), widths=judge.widths, activation="tanh", seed=seed + 2)
-        mean, deviation = _moments(shown, self.spaces.observation)
-        self.judge = RewardModel(
-            network, judge.objective, judge.penalty, mean=mean.tolist(), deviation=deviation.tolist(), seed=seed
-        )
+        self.judge = self.make_judge()
         self.judge.compile(discriminator_optimizer=keras.optimizers.Adam(judge.learning_rate, beta_1=0.5))
         self._learn_to_judge = tf.function(self._judge_steps, autograph=False)
         self._reward = tf.function(self.judge.call, autograph=False, reduce_retracing=True)
 
+    # What the discriminator is, and what it sees.
+
+    def make_judge(self) -> RewardModel:
+        """A network over transitions."""
+        network, judge = self.judging_network(self.shown.transitions.shape[1]), self.judging
+        return RewardModel(network, judge.objective, judge.penalty, **_listed(*self.judged_moments()), seed=self.seed)
+
+    def shown_rows(self) -> np.ndarray:
+        """The demonstrations as the judge is given them."""
+        return self.shown.transitions
+
+    def own_rows(self, rollout: Rollout) -> np.ndarray:
+        """All steps of a rollout as the judge is given them; and a last one that stands for the time after ends."""
+        return self.own_steps(rollout).transitions
+
+    def own_steps(self, rollout: Rollout) -> Steps:
+        """All steps of a rollout, and a last one that stands for the time after ends."""
+        arrays = rollout.observations, rollout.actions, rollout.final, rollout.terminated
+        return joined(steps(self.spaces, *(a.reshape(-1, *a.shape[2:]) for a in arrays)), nothing(self.spaces))
+
+    def judging_network(self, size: int, offset: int = 2) -> keras.Model:
+        """Inputs [N, size] -> [N, 1]."""
+        build = networks.get("mlp").discriminator
+        return build((size,), widths=self.judging.widths, activation="tanh", seed=self.seed + offset)
+
+    def judged_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of demonstrated transitions, [D]; 0 and 1 of all that is no number of an observation."""
+        seen, size = self.spaces.observation, self.shown.transitions.shape[1]
+        inside = self.shown.transitions[self.shown.transitions[:, -1] == 0, :seen].astype(np.float64)
+        mean, deviation = np.zeros(size), np.ones(size)
+        mean[:seen] = inside.mean(axis=0)
+        deviation[:seen] = np.where(inside.std(axis=0) > 0, inside.std(axis=0), 1.0)
+        return mean, deviation
+
+    # How it learns.
+
     def clone(self, updates: int, batch_size: int) -> None:
         """Begin with what behaviour cloning makes of the demonstrations: raise the log-probability of their actions."""
         size = self.spaces.observation
-        seen = self.shown[self.shown[:, -1] == 0]
-        observations, actions = seen[:, :size], seen[:, size:-1]
-        actions = actions.argmax(axis=1).astype(np.int32) if self.spaces.choices is not None else actions
+        seen = self.shown.transitions[self.shown.transitions[:, -1] == 0]
+        observations, actions = seen[:, :size], self._actions(seen)
         if self.normalise:
             self.moments.update(observations)
         mover = tf_keras.optimizers.legacy.Adam(self.options.learning_rate)
@@ -154,39 +141,64 @@ class AdversarialImitator(OnPolicyActor):
     def rewards_of(self, rollout: Rollout, random: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
         """Teach the discriminator this rollout, and let it reward every step; [T, B]."""
         judge, horizon = self.judging, self.environments.limit
-        left = np.where(rollout.terminated, horizon - rollout.lengths, 0) * judge.fixed_horizon
-        own = transitions(
-            self.spaces,
-            rollout.observations.reshape(-1, self.spaces.observation),
-            rollout.actions.reshape(-1, *rollout.actions.shape[2:]),
-        )
+        own, shown = self.own_rows(rollout), self.shown_rows()
+        left = np.where(rollout.terminated, horizon - rollout.lengths, 0).sum() * judge.fixed_horizon
         drawn = (judge.steps, judge.batch_size)
-        at = random.integers(len(own) + left.sum(), size=drawn)
-        pool = np.concatenate([own, nothing(self.spaces)])
-        shown = self.shown[random.integers(len(self.shown), size=drawn)]
-        figures = self._learn_to_judge(tf.constant(np.stack([shown, pool[np.minimum(at, len(own))]], axis=2)))
+        at = np.minimum(random.integers(len(own) - 1 + left, size=drawn), len(own) - 1)
+        pairs = np.stack([shown[random.integers(len(shown), size=drawn)], own[at]], axis=2)
+        figures = self._learn_to_judge(tf.constant(pairs))
 
-        each = self._reward(tf.constant(pool)).numpy()
-        rewards, discount = each[:-1].reshape(left.shape), self.options.discount
-        # discount + discount^2 + ... , so many terms as steps are left
-        worth = left if discount == 1 else discount * (1 - discount**left) / (1 - discount)
+        *rewards, idle = self._reward(tf.constant(own)).numpy()
+        rewards = np.reshape(rewards, rollout.rewards.shape)
         report = {name: float(figures[name]) for name in ("discriminator_loss", "discriminator_accuracy", "penalty")}
-        return (rewards + each[-1] * worth).astype(np.float32), {**report, "reward": float(rewards.mean())}
+        earned = rewards - idle if judge.fixed_horizon else rewards
+        return earned.astype(np.float32), {**report, "reward": float(rewards.mean())}
 
     def _judge_steps(self, pairs: tf.Tensor) -> dict[str, tf.Tensor]:
         """One gradient step for each of the batches [steps, N, 2, D]; the means of what they report."""
         reports = [self.judge.play(batch) for batch in tf.unstack(pairs)]
         return {name: tf.add_n([report[name] for report in reports]) / len(reports) for name in reports[0]}
 
+    def _actions(self, transitions: np.ndarray) -> np.ndarray:
+        """The actions in them, as the policy has them."""
+        actions = transitions[:, self.spaces.observation : -1]
+        return actions.argmax(axis=1).astype(np.int32) if self.spaces.choices is not None else actions
+
     def signatures(self) -> dict:
         """As of any actor; and `reward`: transitions as `transitions` gives them, [N, D] -> rewards [N]."""
         return {**super().signatures(), **self.judge.signatures()}
 
 
-def _moments(shown: np.ndarray, observation: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of the demonstrated observations; 0 and 1 for all that is not a number of an observation."""
-    mean, deviation = np.zeros(shown.shape[1]), np.ones(shown.shape[1])
-    seen = shown[shown[:, -1] == 0, :observation].astype(np.float64)
-    mean[:observation] = seen.mean(axis=0)
-    deviation[:observation] = np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
-    return mean, deviation
+class ShapedImitator(AdversarialImitator):
+    """AIRL (Fu et al. 2018): as GAIL, but the discriminator is made of a reward, its shaping and the actor itself.
+
+    What is exported as `reward` is the reward alone, from which another actor may learn, in other dynamics too where
+    `judge.state_only`. The game is minimax's, whatever `judge.objective`.
+    """
+
+    def make_judge(self) -> ShapedRewardModel:
+        """Two networks: one over transitions or states, one over states."""
+        size, state = self.shown.transitions.shape[1], self.shown.following.shape[1]
+        gain = self.judging_network(state if self.judging.state_only else size)
+        shaping = self.judging_network(state, offset=3)
+        network = shaped(gain, shaping, self.spaces.actions, self.options.discount)
+        moments = (np.append(m, np.append(m[: state - 1], m[-1])) for m in self.judged_moments())
+        return ShapedRewardModel(network, self.judging.penalty, **_listed(*moments), seed=self.seed)
+
+    def shown_rows(self) -> np.ndarray:
+        """With what they led to, and how probable the actor now finds their actions."""
+        seen = self.shown.transitions
+        distribution, _ = self.policy(tf.constant(self.seen(seen[:, : self.spaces.observation])))
+        log_probabilities = distribution.log_prob(self._actions(seen)).numpy()
+        return self._rows(self.shown, np.where(seen[:, -1] == 1, 0.0, log_probabilities))
+
+    def own_rows(self, rollout: Rollout) -> np.ndarray:
+        """With what they led to, and how probable they were."""
+        return self._rows(self.own_steps(rollout), np.append(rollout.log_probabilities, 0.0))
+
+    def _rows(self, of: Steps, log_probabilities: np.ndarray) -> np.ndarray:
+        return np.concatenate([of.transitions, of.following, log_probabilities[:, None]], axis=1).astype(np.float32)
+
+
+def _listed(mean: np.ndarray, deviation: np.ndarray) -> dict[str, list[float]]:
+    return {"mean": mean.tolist(), "deviation": deviation.tolist()}

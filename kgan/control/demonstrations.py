@@ -36,6 +36,10 @@ Policy = Callable[[np.ndarray], np.ndarray]
 """What is done at one observation."""
 
 
+class Enough(Exception):
+    """Raised by a policy, such as a person, that will not play on; the episode under way is not kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class Demonstrations:
     """Episodes of one environment; the arrays are as the file has them."""
@@ -70,7 +74,12 @@ class Demonstrations:
         return replace(self, **kept)
 
     def pairs(self, every: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """What was seen and what was then done, [N, ...] each.
+        """What was seen and what was then done, [N, ...] each; `every` and `seed` as of `chosen`."""
+        before, kept = self.chosen(every, seed)
+        return self.observations[before], self.actions[kept]
+
+    def chosen(self, every: int = 1, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Where to find a part of the steps: int [N] places of the observations before them, and of all else.
 
         Args:
             every: keep only one step in so many of each episode, from a first one drawn at random (Ho & Ermon 2016).
@@ -86,28 +95,29 @@ class Demonstrations:
                 for end, length in zip(ends, self.lengths, strict=True)
             ]
         )
-        episode = np.searchsorted(ends, kept, side="right")
-        return self.observations[kept + episode], self.actions[kept]
+        return kept + np.searchsorted(ends, kept, side="right"), kept
+
 
 
 def record(environment: gymnasium.Env, policy: Policy, episodes: int, seed: int = 0) -> Demonstrations:
-    """Play so many episodes by a policy; the same seed plays the same ones, if the policy does."""
+    """Play so many episodes by a policy, or until it has had `Enough`; the same seed begins the same ones.
+
+    Raises:
+        UsageError: when no episode is asked for, or none was played to its end.
+    """
     if episodes < 1:
         raise UsageError(f"{episodes} episodes cannot be recorded: give at least 1.")
     lengths, seen, steps = [], [], {name: [] for name in STEPS}
-    for episode in range(episodes):
-        observation, _ = environment.reset(seed=seed if episode == 0 else None)
-        seen.append(observation)
-        over = False
-        before = len(steps["rewards"])
-        while not over:
-            action = policy(observation)
-            observation, reward, terminated, truncated, _ = environment.step(action)
-            for name, value in zip(STEPS, (action, reward, terminated, truncated), strict=True):
-                steps[name].append(value)
-            seen.append(observation)
-            over = terminated or truncated
-        lengths.append(len(steps["rewards"]) - before)
+    try:
+        for index in range(episodes):
+            observations, done = _episode(environment, policy, seed if index == 0 else None)
+            lengths.append(len(done))
+            seen += observations
+            for name, values in zip(STEPS, zip(*done, strict=True), strict=True):
+                steps[name] += values
+    except Enough:
+        if not lengths:
+            raise UsageError("no episode was played to its end, so none is recorded: play at least one.") from None
     return Demonstrations(
         environment.spec.id,
         str(environment.observation_space),
@@ -119,6 +129,19 @@ def record(environment: gymnasium.Env, policy: Policy, episodes: int, seed: int 
         np.array(steps["terminated"], bool),
         np.array(steps["truncated"], bool),
     )
+
+
+def _episode(environment: gymnasium.Env, policy: Policy, seed: int | None) -> tuple[list, list[tuple]]:
+    """What was seen, and of each step what STEPS names."""
+    observation, _ = environment.reset(seed=seed)
+    seen, steps, over = [observation], [], False
+    while not over:
+        action = policy(observation)
+        observation, reward, terminated, truncated, _ = environment.step(action)
+        seen.append(observation)
+        steps.append((action, reward, terminated, truncated))
+        over = terminated or truncated
+    return seen, steps
 
 
 def save(demonstrations: Demonstrations, path: str | os.PathLike) -> None:

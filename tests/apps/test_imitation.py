@@ -10,6 +10,7 @@ from small import run, train
 
 from apps import imitation
 from kgan.app import main
+from kgan.control import imitators
 from kgan.control.demonstrations import load
 from kgan.errors import UsageError
 from kgan.serving import exported
@@ -27,10 +28,19 @@ def test_demonstrations_are_recorded_and_learnt_from(tmp_path, capsys):
     # And the policy can show what it has learnt in its turn.
     run("imitation", "record", "--out", tmp_path / "again.npz", "--model", model, "--episodes", "2", "--horizon", "30")
     assert load(tmp_path / "again.npz").lengths.max() <= 30
+    run("imitation", "play", "--models", model, "--horizon", "6", "--out", tmp_path / "play.gif")
+    assert "by expert, 1: behaviour-cloning" in capsys.readouterr().out
+    with Image.open(tmp_path / "play.gif") as animation:
+        assert animation.n_frames == 7 and animation.size == (608, 240)
+    with pytest.raises(UsageError, match="an animation is a GIF"):
+        imitation.play(imitation.Imitation(), imitation.PlayOptions((model,), out=tmp_path / "play.png"))
+    with pytest.raises(UsageError, match="both given: one of them can play"):
+        imitation.record(imitation.RecordOptions(file, model=model, keyboard=True))
 
 
-def test_gail_is_trained_and_its_game_drawn(tmp_path, capsys):
-    options = ["--method", "gail", "--warm-start", "2", "--log-every", "1", "--updates", "2"]
+@pytest.mark.parametrize("method", ["gail", "airl"])
+def test_the_game_is_trained_and_drawn(method, tmp_path):
+    options = ["--method", method, "--warm-start", "2", "--log-every", "1", "--updates", "2"]
     directory = train("imitation", tmp_path, *options)
     run("imitation", "export", "--run", directory, "--to", tmp_path / "model", "--count", "3")
     loaded = exported.load(tmp_path / "model")
@@ -48,7 +58,7 @@ def test_only_gail_has_a_game(tmp_path):
 
 
 def test_dagger_asks_the_same_questions_when_it_is_resumed():
-    shown = imitation.completed(
+    shown = imitators.completed(
         imitation.Options(method="dagger", rounds=2, round_updates=5, episodes=1, horizon=30, width=4)
     )
     longer = dataclasses.replace(shown, updates=2 * shown.updates)
@@ -76,6 +86,7 @@ def test_the_drift_is_drawn(tmp_path, capsys, monkeypatch):
         (["--method", "gail", "--objective", "wgn"], "unknown objective 'wgn'"),
         (["--method", "gail", "--precision", "mixed_bfloat16"], "on one device in float32"),
         (["--horizon", "-1"], "--horizon is -1: give 0 or more"),
+        (["--method", "airl", "--objective", "wasserstein"], "--method airl plays minimax, not wasserstein"),
     ],
 )
 def test_bad_input_is_one_sentence(options, message, tmp_path, capsys):

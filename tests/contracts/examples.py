@@ -26,7 +26,7 @@ from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 from kgan.models.infogan import Codes, InfoGAN
 from kgan.models.inverter import Inverter
-from kgan.models.rewards import RewardModel
+from kgan.models.rewards import RewardModel, ShapedRewardModel
 from kgan.models.sentence_vae import SentenceVAE
 from kgan.models.sentences import SentenceGAN
 from kgan.models.text_to_image import TextToImageGAN
@@ -36,6 +36,7 @@ from kgan.networks import blocks, captions, images, mlp, sequences
 from kgan.networks.features import feature_extractor
 from kgan.networks.joint import joint_discriminator
 from kgan.networks.recognition import with_features, with_recogniser
+from kgan.networks.shaped import shaped
 
 BATCH = 8  # samples of one critic step
 
@@ -116,6 +117,15 @@ def reward_model(**options) -> Example:
         discriminator, "least-squares", "gradient-penalty", mean=[0.1, 0.0, 0.2], deviation=[1.0, 2.0, 0.5], **options
     )
     return Example(model, lambda k, n: _uniform(k, n, 2, 3), lambda n: _uniform(-1, n, 3))
+
+
+def shaped_reward_model(**options) -> Example:
+    """Pairs of rows: a transition of two numbers, an action and a mark; where it led; and a log-probability."""
+    pair = (mlp.mlp_discriminator((size,), widths=(8,), dropout=0.2, seed=size) for size in (4, 3))
+    model = ShapedRewardModel(
+        shaped(*pair, actions=1, discount=0.9), "zero-centred", mean=[0.1] * 7, deviation=[2.0] * 7, **options
+    )
+    return Example(model, lambda k, n: _uniform(k, n, 2, 8), lambda n: _uniform(-1, n, 8))
 
 
 def domain_adversarial(kind: type[DomainAdversarial], **options) -> Example:
@@ -263,6 +273,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
     DivergenceEstimator: divergence_estimator,
     RewardModel: reward_model,
+    ShapedRewardModel: shaped_reward_model,
     DomainAdversarial: partial(domain_adversarial, DomainAdversarial),
     GradientReversal: partial(domain_adversarial, GradientReversal),
     SentenceGAN: sentence_gan,
