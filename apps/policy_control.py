@@ -13,6 +13,7 @@ from kgan import pictures
 from kgan.app import App, Caller, EvaluateOptions, ExportOptions, TrainOptions, evaluate, export, main, open_model
 from kgan.control import evaluation
 from kgan.control.actors import Actor
+from kgan.control.environments import Environments
 from kgan.control.recipes import Arena, ControlOptions, build_actor, completed
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
@@ -68,6 +69,9 @@ class PolicyControl(App):
 
     name = "policy_control"
     Options = Options
+    environments: evaluation.Make = staticmethod(Environments)
+    counted = (EvaluateEpisodes, ExportPolicy)
+    shown = 75  # pictures of an episode in an animation
 
     def complete(self, options: Options) -> Options:
         """The actor's recipe for the environment."""
@@ -75,7 +79,7 @@ class PolicyControl(App):
 
     def data(self, options: Options, split: str) -> Arena:
         """The environment."""
-        return Arena(options.data)
+        return Arena(options.data, self.environments)
 
     def build(self, options: Options, data: Arena) -> Actor:
         """The actor in its environments."""
@@ -84,7 +88,7 @@ class PolicyControl(App):
     def picture(self, model: Caller, options: Options, count: int = 12, seed: int = 0) -> np.ndarray:
         """An episode of the greedy policy in pictures; of an environment that cannot be drawn, its observations."""
         try:
-            return pictures.grid(evaluation.frames(options.data, _greedy(model), min(count, 12), seed)[0])
+            return pictures.grid(self._frames(options.data, model, min(count, 12), seed)[0])
         except UsageError:
             observations, rewards = evaluation.trace(options.data, _greedy(model), seed)
         canvas = Canvas(figsize=(6, 5), dpi=100, layout="constrained")
@@ -99,19 +103,19 @@ class PolicyControl(App):
         self, model: Caller, options: Options, data: Arena, count: int, seed: int = 0, features: str | None = None
     ) -> list[Figure]:
         """The mean return and length of greedy play, and of random play."""
-        return evaluation.figures(options.data, _greedy(model), count, seed, "greedy actions")
+        return evaluation.figures(options.data, _greedy(model), count, seed, "greedy actions", self.environments)
 
     def verbs(self):
         """The usual verbs count episodes; beside them, `play`."""
         return {
-            "evaluate": (EvaluateEpisodes, lambda options: evaluate(self, options)),
-            "export": (ExportPolicy, lambda options: export(self, options)),
+            "evaluate": (self.counted[0], lambda options: evaluate(self, options)),
+            "export": (self.counted[1], lambda options: export(self, options)),
             "play": (PlayOptions, self._play),
         }
 
     def _play(self, options: PlayOptions) -> None:
         model, trained = open_model(self, options.model)
-        shown, seconds = evaluation.frames(trained.data, _greedy(model), 75, options.seed)
+        shown, seconds = self._frames(trained.data, model, self.shown, options.seed)
         if options.out.suffix != ".gif":
             raise UsageError(f"cannot write {options.out}: an animation is a GIF, so give a name such as play.gif.")
         try:
@@ -119,6 +123,9 @@ class PolicyControl(App):
         except OSError as error:
             raise UsageError(f"cannot write {options.out} ({error.strerror}): give a writable file.") from None
         print(f"wrote {options.out}: one episode of {trained.data}, seed {options.seed}")
+
+    def _frames(self, name: str, model: Caller, most: int, seed: int) -> tuple[np.ndarray, float]:
+        return evaluation.frames(name, _greedy(model), most, seed, self.environments)
 
 
 def _greedy(model: Caller) -> evaluation.Policy:

@@ -64,7 +64,8 @@ class Actor(keras.Model):
         """Act in these; `normalise` brings observations to mean 0 and deviation 1, and rewards to one scale."""
         super().__init__()
         self.environments, self.normalise, self.seed = environments, normalise, seed
-        self.moments = Moments(environments.spaces.observation)
+        # Pictures are scaled in the network.
+        self.moments = Moments(1 if environments.spaces.picture else environments.spaces.observation)
         self.return_moments = Moments(1)
         self.running = np.zeros(environments.count)  # discounted returns, by which rewards are scaled
         self.recent = np.full(RECENT, np.nan)
@@ -226,10 +227,10 @@ class Actor(keras.Model):
         return np.clip(rewards / self.return_moments.scale(), -10, 10).astype(np.float32)
 
     def policy_signature(self, function: Callable[..., dict[str, tf.Tensor]], seeded: bool = False) -> Signature:
-        """A signature that takes observations [N, D], and a seed where it draws."""
-        length = self.spaces.observation
-        inputs = {"observations": tf.TensorSpec([None, length], tf.float32, name="observations")}
-        example: dict[str, Any] = {"observations": np.zeros([1, length], np.float32)}
+        """A signature that takes observations [N, *shape], and a seed where it draws."""
+        seen = self.spaces.seen
+        inputs = {"observations": tf.TensorSpec([None, *seen.shape], seen.dtype, name="observations")}
+        example: dict[str, Any] = {"observations": np.zeros([1, *seen.shape], seen.dtype.as_numpy_dtype)}
         if seeded:
             inputs["seed"], example["seed"] = tf.TensorSpec([], tf.int64, name="seed"), np.int64(0)
         return Signature(function, inputs, example)

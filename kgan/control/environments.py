@@ -5,6 +5,8 @@ Observations are float32 vectors and actions are what a policy is made of: one c
 """
 
 import difflib
+import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from gymnasium.vector import AutoresetMode
 from kgan.errors import UsageError
 
 LONGEST_EPISODE = 10_000  # steps, where the environment itself sets no limit
+GAMES = "ALE/"  # what the names of the Arcade Learning Environment's games begin with
 MOST_CHOICES = 4_096  # combinations that an action of several parts may have
 
 
@@ -25,10 +28,11 @@ class Spaces:
     """How an environment's spaces look to a policy.
 
     Attributes:
-        observation: length of the vector that an observation is.
+        observation: length of the vector that an observation is; of a picture, how many bytes.
         choices: [n, ...] what the environment is given for each of n choices; None where actions are vectors.
         low, high: [d] bounds of a vector action, which a policy sees as -1 and 1; None where actions are choices.
         shape: of one action as the environment takes it.
+        picture: height, width and channels of an observation that is a picture; None where it is a vector.
     """
 
     observation: int
@@ -36,6 +40,14 @@ class Spaces:
     low: np.ndarray | None
     high: np.ndarray | None
     shape: tuple[int, ...]
+    picture: tuple[int, int, int] | None = None
+
+    @property
+    def seen(self) -> tf.TensorSpec:
+        """What a policy is given of one observation: float32 [D], or uint8 [H, W, C] of a picture."""
+        if self.picture is not None:
+            return tf.TensorSpec(self.picture, tf.uint8)
+        return tf.TensorSpec([self.observation], tf.float32)
 
     @property
     def actions(self) -> int:
@@ -78,7 +90,8 @@ class Step(NamedTuple):
     """What a batch of environments answered; each field has one entry an environment.
 
     `final` is the observation that the step led to; `observations`, from which to act next, differs from it where an
-    episode has ended and a new one has begun. The future is worth nothing after `terminated` alone.
+    episode has ended and a new one has begun. The future is worth nothing after `terminated` alone; `lost` says where
+    an actor should learn as if it were, although the episode goes on: in a game, where it has lost a life.
     """
 
     observations: np.ndarray
@@ -86,6 +99,7 @@ class Step(NamedTuple):
     terminated: np.ndarray
     truncated: np.ndarray
     final: np.ndarray
+    lost: np.ndarray | bool = False
 
     @property
     def ended(self) -> np.ndarray:
@@ -115,15 +129,52 @@ class Environments:
             options: to `gymnasium.make`.
         """
         self.name, self.count, self.seed = name, count, seed
-        self.limit = limit or specification(name).max_episode_steps or LONGEST_EPISODE
-        self.vector = make_vector(name, count, AutoresetMode.DISABLED, max_episode_steps=self.limit, **options)
-        self.spaces = spaces_of(self.vector, name)
+        self.limit = limit or self.longest()
+        self.vector = self.make(**options)
+        self.spaces = self.describe()
         shape, kind = ((), np.int32) if self.spaces.choices is not None else ((self.spaces.actions,), np.float32)
         self.actions = np.zeros((count, self.limit, *shape), kind)  # since each episode began
         self.episodes = np.zeros(count, np.int64)
         self.lengths = np.zeros(count, np.int64)
         self.returns = np.zeros(count)
         self.observations = self._reset(np.ones(count, bool))
+
+    # What other kinds of environments do otherwise.
+
+    def longest(self) -> int:
+        """Steps of the longest episode."""
+        return specification(self.name).max_episode_steps or LONGEST_EPISODE
+
+    def make(self, **options) -> gymnasium.vector.VectorEnv:
+        """The copies."""
+        return make_vector(self.name, self.count, AutoresetMode.DISABLED, max_episode_steps=self.limit, **options)
+
+    def describe(self) -> Spaces:
+        """What the copies' spaces are to a policy."""
+        return spaces_of(self.vector, self.name)
+
+    def advance(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray | bool]:
+        """Step all copies: observations, rewards, terminated, truncated, and what `Step.lost` says."""
+        return *self.vector.step(actions)[:4], False
+
+    def begin_anew(self, which: np.ndarray, seeds: list[int | None]) -> np.ndarray:
+        """Reset the copies where `which`; gives what all of them show."""
+        return self.vector.reset(seed=seeds, options={"reset_mask": which})[0]
+
+    def seen(self, observations: np.ndarray) -> np.ndarray:
+        """A copy of what the copies show, as a policy is given it: here float32 [N, D]."""
+        return observations.reshape(len(observations), -1).astype(np.float32)
+
+    def replay(self, taken: np.ndarray, lengths: np.ndarray) -> None:
+        """Take the first `lengths[i]` actions of `taken[i]` in copy i, whose episode has just begun."""
+        for index, environment in enumerate(self.vector.envs):
+            for at in range(lengths[index]):
+                observation, reward, *_ = environment.step(taken[index, at])
+                self.returns[index] += reward
+            if lengths[index]:
+                self.observations[index] = self.seen(observation[None])[0]
+
+    # What all do.
 
     def step(self, actions: np.ndarray) -> Step:
         """Take a policy's actions, [count] choices or [count, d] vectors in [-1, 1]; ended episodes begin anew."""
@@ -132,9 +183,9 @@ class Environments:
 
     def take(self, actions: np.ndarray) -> Step:
         """Take actions as the environment itself has them, [count, *shape]; `restore` knows nothing of these."""
-        final, rewards, terminated, truncated, _ = self.vector.step(actions)
+        final, rewards, terminated, truncated, lost = self.advance(actions)
         # The vector environment goes on writing into what it returned.
-        final, rewards = _flat(final), rewards.copy()
+        final, rewards = self.seen(final), rewards.copy()
         terminated, truncated = terminated.copy(), truncated & ~terminated
         self.lengths += 1
         self.returns += rewards
@@ -143,7 +194,7 @@ class Environments:
         if ended.any():
             self.episodes += ended
             self.observations = self._reset(ended)
-        return Step(self.observations, rewards, terminated, truncated, final)
+        return Step(self.observations, rewards, terminated, truncated, final, lost)
 
     def begin(self, episodes: int | np.ndarray) -> None:
         """Give up what is under way and begin the episodes of these numbers."""
@@ -161,11 +212,7 @@ class Environments:
         self.begin(state["episodes"])
         taken = self.spaces.to_environment(self.actions.reshape(-1, *self.actions.shape[2:]))
         taken = taken.reshape(self.count, self.limit, *self.spaces.shape)
-        for index, environment in enumerate(self.vector.envs):
-            for at in range(lengths[index]):
-                observation, reward, *_ = environment.step(taken[index, at])
-                self.returns[index] += reward
-                self.observations[index] = np.ravel(observation)
+        self.replay(taken, lengths)
         self.lengths = lengths.copy()
 
     def render(self) -> np.ndarray | None:
@@ -185,8 +232,7 @@ class Environments:
         ]
         self.lengths[which] = 0
         self.returns[which] = 0
-        observations, _ = self.vector.reset(seed=seeds, options={"reset_mask": which})
-        return _flat(observations)
+        return self.seen(self.begin_anew(which, seeds))
 
 
 def specification(name: str) -> gymnasium.envs.registration.EnvSpec:
@@ -195,26 +241,66 @@ def specification(name: str) -> gymnasium.envs.registration.EnvSpec:
     Raises:
         UsageError: it knows none of this name; the nearest names are listed.
     """
+    if name.startswith(GAMES):
+        need_ale(name)
     try:
         return gymnasium.spec(name)
     except ModuleNotFoundError as error:
         raise UsageError(f"the environment {name!r} needs the package {error.name}: install it.") from None
     except (gymnasium.error.Error, ValueError):
-        known = sorted(key for key in gymnasium.registry if "/" not in key)
-        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4) or ["CartPole-v1", "Pendulum-v1"]
-        where = (
-            " (of a package of its own it is named with its module, such as ale_py:ALE/Pong-v5)" if "/" in name else ""
-        )
+        game = name.startswith(GAMES)
+        known = sorted(key for key in gymnasium.registry if (key.startswith(GAMES) if game else "/" not in key))
+        some = [f"{GAMES}SpaceInvaders-v5", f"{GAMES}Pong-v5"] if game else ["CartPole-v1", "Pendulum-v1"]
+        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4) or some
+        where = " (of a package of its own it is named with its module: module:Name-v0)" if "/" in name else ""
+        where = "" if game else where
         raise UsageError(
             f"unknown environment {name!r}{where}: choose another, such as {', '.join(map(repr, near))}."
+        ) from None
+
+
+def need_ale(name: str) -> None:
+    """Let gymnasium know the games of ale-py.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        importlib.import_module("ale_py")
+    except ImportError:
+        raise UsageError(
+            f'the environment {name!r} needs ale-py, which is not installed: pip install "ale-py==0.12.1".'
         ) from None
 
 
 _EXTRAS = {"box2d": "box2d", "mujoco": "mujoco", "toy_text": "toy-text", "classic_control": "classic-control"}
 
 
-def make_vector(name: str, count: int, autoreset: AutoresetMode, **options) -> gymnasium.vector.SyncVectorEnv:
-    """`count` copies whose observations are boxes: whatever else they are is flattened as gymnasium does it.
+def as_box(environment: gymnasium.Env) -> gymnasium.Env:
+    """The environment with its observations flattened as gymnasium does it, unless they are boxes.
+
+    Raises:
+        UsageError: they have no fixed length.
+    """
+    space = environment.observation_space
+    if isinstance(space, spaces.Box):
+        return environment
+    if not space.is_np_flattenable:
+        raise UsageError(
+            f"the observations of {environment.spec.id!r} are {type(space).__name__}, whose length is not fixed: "
+            "wrap the environment to give a Box, Discrete, MultiDiscrete, MultiBinary, Dict or Tuple."
+        )
+    return gymnasium.wrappers.FlattenObservation(environment)
+
+
+def make_vector(
+    name: str,
+    count: int,
+    autoreset: AutoresetMode,
+    wrapper: Callable[[gymnasium.Env], gymnasium.Env] = as_box,
+    **options,
+) -> gymnasium.vector.SyncVectorEnv:
+    """`count` copies in their wrapper.
 
     Raises:
         UsageError: as for `specification`; or the environment's own package is missing.
@@ -222,7 +308,7 @@ def make_vector(name: str, count: int, autoreset: AutoresetMode, **options) -> g
     entry = str(specification(name).entry_point)
     try:
         return gymnasium.make_vec(
-            name, count, vectorization_mode="sync", wrappers=[_as_box],
+            name, count, vectorization_mode="sync", wrappers=[wrapper],
             vector_kwargs={"autoreset_mode": autoreset, "copy": False}, disable_env_checker=True, **options,
         )  # fmt: skip
     except (ImportError, gymnasium.error.DependencyNotInstalled) as error:
@@ -266,23 +352,6 @@ def spaces_of(vector: gymnasium.vector.VectorEnv, name: str) -> Spaces:
         f"the actions of {name!r} are {type(action).__name__}: a policy can have Discrete, MultiDiscrete, MultiBinary "
         "or bounded Box actions, so wrap the environment to give one of those."
     )
-
-
-def _as_box(environment: gymnasium.Env) -> gymnasium.Env:
-    space = environment.observation_space
-    if isinstance(space, spaces.Box):
-        return environment
-    if not space.is_np_flattenable:
-        raise UsageError(
-            f"the observations of {environment.spec.id!r} are {type(space).__name__}, whose length is not fixed: "
-            "wrap the environment to give a Box, Discrete, MultiDiscrete, MultiBinary, Dict or Tuple."
-        )
-    return gymnasium.wrappers.FlattenObservation(environment)
-
-
-def _flat(observations: np.ndarray) -> np.ndarray:
-    """A copy as float32 [N, length]."""
-    return observations.reshape(len(observations), -1).astype(np.float32)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,23 +9,26 @@ import numpy as np
 from PIL import Image
 from scipy import stats
 
-from kgan.control.environments import Environments
+from kgan.control.environments import Environments, Spaces
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
 
 UNSEEN = 1_000_003  # added to a seed, for episodes that no training of the same seed has begun
 AT_ONCE = 20
 
-# float32 observations [N, D] -> actions as the environment takes them, [N, ...]
+# observations [N, *shape] -> actions as the environment takes them, [N, ...]
 Policy = Callable[[np.ndarray], np.ndarray]
+Make = Callable[..., Environments]  # as `Environments` itself is called: name, count, seed, options
 
 
-def play(name: str, policy: Policy, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def play(
+    name: str, policy: Policy, count: int, seed: int = 0, make: Make = Environments
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns and lengths of `count` episodes, each float64 [count].
 
     Every copy of the environment plays its share to the end, so that long episodes count as often as they are.
     """
-    environments = Environments(name, min(count, AT_ONCE), seed + UNSEEN)
+    environments = make(name, min(count, AT_ONCE), seed + UNSEEN)
     shares = np.array([len(part) for part in np.array_split(np.arange(count), environments.count)])
     returns, lengths = [], []
     while (unfinished := environments.episodes < shares).any():
@@ -38,20 +41,24 @@ def play(name: str, policy: Policy, count: int, seed: int = 0) -> tuple[np.ndarr
     return np.array(returns), np.array(lengths, float)
 
 
-def figures(name: str, policy: Policy, count: int, seed: int, how: str) -> list[Figure]:
-    """The mean return and length of `count` episodes with their 95 % confidence intervals, and random play beside."""
-    returns, lengths = play(name, policy, count, seed)
+def at_random(spaces: Spaces, seed: int = 0) -> Policy:
+    """A policy that draws every action alike."""
     drawn = np.random.default_rng(seed)
-    spaces = Environments(name, 1).spaces
 
-    def at_random(observations: np.ndarray) -> np.ndarray:
+    def policy(observations: np.ndarray) -> np.ndarray:
         number = len(observations)
         return spaces.to_environment(
             drawn.integers(0, spaces.actions, number) if spaces.choices is not None
             else drawn.uniform(-1, 1, (number, spaces.actions))
         )  # fmt: skip
 
-    by_chance, _ = play(name, at_random, count, seed)
+    return policy
+
+
+def figures(name: str, policy: Policy, count: int, seed: int, how: str, make: Make = Environments) -> list[Figure]:
+    """The mean return and length of `count` episodes with their 95 % confidence intervals, and random play beside."""
+    returns, lengths = play(name, policy, count, seed, make)
+    by_chance, _ = play(name, at_random(make(name, 1).spaces, seed), count, seed, make)
     protocol = f"{name}, {count} episodes from unseen seeds, {how}; seed {seed}"
     return [
         _figure("mean return", returns, protocol),
@@ -67,7 +74,9 @@ def _figure(what: str, values: np.ndarray, protocol: str) -> Figure:
     return Figure(what, mean, protocol, error, f"95 % interval {mean - reach:.4g} to {mean + reach:.4g}")
 
 
-def frames(name: str, policy: Policy, most: int, seed: int = 0, side: int = 300) -> tuple[np.ndarray, float]:
+def frames(
+    name: str, policy: Policy, most: int, seed: int = 0, make: Make = Environments, side: int = 300
+) -> tuple[np.ndarray, float]:
     """Pictures of one episode, evenly spaced from its first to its last step.
 
     Args:
@@ -80,10 +89,10 @@ def frames(name: str, policy: Policy, most: int, seed: int = 0, side: int = 300)
     Raises:
         UsageError: when the environment cannot draw itself.
     """
-    if "rgb_array" not in Environments(name, 1).vector.metadata.get("render_modes", ()):
+    if "rgb_array" not in make(name, 1).vector.metadata.get("render_modes", ()):
         raise UsageError(f"the environment {name!r} cannot be drawn (it has no render mode rgb_array): try another.")
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())  # or SDL complains where there is no screen
-    environments = Environments(name, 1, seed + UNSEEN, render_mode="rgb_array")
+    environments = make(name, 1, seed + UNSEEN, render_mode="rgb_array")
     try:
         length, found = _episode(environments, policy, (), []), []
         environments.begin(0)

@@ -16,6 +16,8 @@ from kgan.control.environments import Spaces
 from kgan.errors import UsageError, lookup
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}
+CONVOLUTIONS = ((8, 4), (4, 2), (3, 1))  # size and stride of each
+LEAST_SIDE = 36  # of a picture that leaves them something to see
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -66,6 +68,32 @@ def squashed_policy(spaces: Spaces, widths: Sequence[int], activation: str, seed
     )
 
 
+def picture_features(
+    picture: Sequence[int], filters: Sequence[int], width: int, seed: int
+) -> sequential.Sequential:
+    """Pictures float32 [N, H, W, C] in [0, 255] -> features [N, width]: three convolutions and a layer (Mnih 2015).
+
+    Raises:
+        UsageError: the pictures are too small for its strides, or `filters` are not three.
+    """
+    if len(filters) != len(CONVOLUTIONS) or min(*filters, width) < 1:
+        raise UsageError(f"the filters {tuple(filters)} cannot be built: give three numbers, such as 16 32 32.")
+    if min(picture[:2]) < LEAST_SIDE:
+        raise UsageError(
+            f"the pictures are {picture[0]} x {picture[1]}, but three convolutions need at least {LEAST_SIDE} x "
+            f"{LEAST_SIDE}: have the environment draw larger ones."
+        )
+    convolutions = [
+        tf_keras.layers.Conv2D(
+            count, size, stride, activation="relu", kernel_initializer=_orthogonal(np.sqrt(2), seed, index)
+        )
+        for index, (count, (size, stride)) in enumerate(zip(filters, CONVOLUTIONS, strict=True))
+    ]
+    scale = tf_keras.layers.Lambda(lambda pixels: pixels / 255)
+    last = _dense(width, np.sqrt(2), seed, len(filters), "relu")
+    return sequential.Sequential([scale, *convolutions, tf_keras.layers.Flatten(), last])
+
+
 def _hidden(widths, activation, seed) -> list:
     lookup("activation", activation, ACTIVATIONS)
     if not all(width >= 1 for width in widths):
@@ -74,9 +102,12 @@ def _hidden(widths, activation, seed) -> list:
 
 
 def _dense(units, gain, seed, index, activation=None):
-    # Orthogonal, as in the implementations whose figures are quoted; a seed a layer, or all would be alike.
-    initial = tf_keras.initializers.Orthogonal(gain, seed=(seed * 1_000 + index) % 2**31)
-    return tf_keras.layers.Dense(units, activation, kernel_initializer=initial)
+    return tf_keras.layers.Dense(units, activation, kernel_initializer=_orthogonal(gain, seed, index))
+
+
+def _orthogonal(gain, seed, index):
+    # As in the implementations whose figures are quoted; a seed a layer, or all would be alike.
+    return tf_keras.initializers.Orthogonal(gain, seed=(seed * 1_000 + index) % 2**31)
 
 
 class ArrayNetwork:
@@ -111,7 +142,12 @@ class ArrayPolicy:
             noise = random.standard_normal(outputs.shape, np.float32)
             squares = (noise**2 + LOG_2PI).sum(-1)
             return outputs + np.exp(log_deviations) * noise, -0.5 * squares - log_deviations.sum()
-        logits = outputs - outputs.max(-1, keepdims=True)
-        sums = np.exp(logits).cumsum(-1)
-        actions = (sums < random.random((len(sums), 1), np.float32) * sums[:, -1:]).sum(-1)
-        return actions, logits[np.arange(len(logits)), actions] - np.log(sums[:, -1])
+        return draw(outputs, random)
+
+
+def draw(logits: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Choices [N] drawn from logits [N, n], and their log-probabilities [N]."""
+    logits = logits - logits.max(-1, keepdims=True)
+    sums = np.exp(logits).cumsum(-1)
+    actions = (sums < random.random((len(sums), 1), np.float32) * sums[:, -1:]).sum(-1)
+    return actions, logits[np.arange(len(logits)), actions] - np.log(sums[:, -1])

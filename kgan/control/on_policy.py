@@ -87,9 +87,7 @@ class OnPolicyActor(Actor):
             )
         self.gradient_steps = options.epochs * (samples // self.minibatch)
         self.rollout = Rollout.of(environments, options.rollout)
-        spaces, widths, activation = self.spaces, options.widths, options.activation
-        self.policy = policy_network(spaces, widths, activation, seed, options.log_deviation)
-        self.critic = value_network(widths, activation, seed + 1)
+        spaces, features = self.spaces, self.build_networks(options, seed)
         rate = options.learning_rate
         if options.decay:
             rate = tf_keras.optimizers.schedules.PolynomialDecay(rate, max(1, updates) * self.gradient_steps, 0.0)
@@ -99,7 +97,7 @@ class OnPolicyActor(Actor):
         if not choices:
             action = tensor_spec.BoundedTensorSpec([spaces.actions], tf.float32, -1.0, 1.0)
         self.agent = ppo_clip_agent.PPOClipAgent(
-            ts.time_step_spec(tensor_spec.TensorSpec([spaces.observation], tf.float32)),
+            ts.time_step_spec(tensor_spec.TensorSpec([features], tf.float32)),
             action,
             optimizer=self.mover,
             actor_net=self.policy,
@@ -113,10 +111,50 @@ class OnPolicyActor(Actor):
             aggregate_losses_across_replicas=False,
             train_step_counter=tf.Variable(0, dtype=tf.int64),
         )
-        self.moved = [*self.policy.trainable_variables, *self.critic.trainable_variables]
+        self.moved = [
+            variable
+            for variables in self.network_variables().values()
+            for variable in variables
+            if variable.trainable
+        ]
         self.mover._create_all_weights(self.moved)  # an unbuilt one would lose its state silently on restore
         # Whatever the rollout, it is traced once: all shapes are fixed.
         self.descend = tf.function(self._descend, autograph=False, jit_compile=jit or None)
+
+    # What other kinds of policies do otherwise.
+
+    def build_networks(self, options: OnPolicyOptions, seed: int) -> int:
+        """Make `policy` and `critic`; gives the length of the vectors that they take."""
+        self.policy = policy_network(self.spaces, options.widths, options.activation, seed, options.log_deviation)
+        self.critic = value_network(options.widths, options.activation, seed + 1)
+        return self.spaces.observation
+
+    def features(self, observations: tf.Tensor) -> tf.Tensor:
+        """What `policy` and `critic` take, [N, D], of what is seen."""
+        return observations
+
+    def collect(self, random: np.random.Generator) -> np.ndarray:
+        """Fill the rollout; gives the returns of the episodes that ended."""
+        policy = ArrayPolicy(self.policy, self.spaces, self.options.activation)
+        returns, _ = self.rollout.collect(
+            self.environments, lambda observations: policy.sample(self.seen(observations), random)
+        )
+        return returns
+
+    def values(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The critic's values of the rollout's observations as seen, and of where its steps led; [T, B] each."""
+        critic, rollout = ArrayNetwork(self.critic, self.options.activation), self.rollout
+        return _values(critic, observations, self.seen(rollout.final), rollout.ended)
+
+    def clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradients, none too long."""
+        # Each network's by itself: the critic's grow with the returns, and would leave nothing of the policy's.
+        split, longest = len(self.policy.trainable_variables), self.options.gradient_norm
+        for_policy, _ = tf.clip_by_global_norm(gradients[:split], longest)
+        for_critic, _ = tf.clip_by_global_norm(gradients[split:], longest)
+        return [*for_policy, *for_critic]
+
+    # What all do.
 
     def network_variables(self) -> dict[str, list[tf.Variable]]:
         """Those of the policy and of the critic."""
@@ -131,11 +169,7 @@ class OnPolicyActor(Actor):
         options, rollout = self.options, self.rollout
         if options.whole_episodes:
             self.environments.begin(self.environments.episodes + 1)
-        policy = ArrayPolicy(self.policy, self.spaces, options.activation)
-        returns, _ = rollout.collect(
-            self.environments, lambda observations: policy.sample(self.seen(observations), random)
-        )
-        self.note(returns, rollout.rewards.size)
+        self.note(self.collect(random), rollout.rewards.size)
 
         observations = self.seen(rollout.observations)
         rewards, further = self.rewards_of(rollout, random)
@@ -168,8 +202,7 @@ class OnPolicyActor(Actor):
         if options.credit != "advantage":
             worth, weights = credits(options.credit, rewards, rollout.ended, options.discount)
             return worth, np.zeros_like(worth), weights / max(float(weights.mean()), 1e-8)
-        critic = ArrayNetwork(self.critic, options.activation)
-        values, next_values = _values(critic, observations, self.seen(rollout.final), rollout.ended)
+        values, next_values = self.values(observations)
         worth, targets = advantages(
             rewards, values, next_values, rollout.terminated, rollout.truncated, options.discount, options.trace
         )
@@ -194,8 +227,9 @@ class OnPolicyActor(Actor):
         if options.normalise_advantages:
             mean, variance = tf.nn.moments(worth, 0)
             worth = (worth - mean) / (tf.sqrt(variance) + 1e-8)
-        steps = ts.TimeStep(tf.fill([size], ts.StepType.MID), tf.zeros([size]), tf.ones([size]), observations)
         with tf.GradientTape() as tape:
+            seen = self.features(observations)
+            steps = ts.TimeStep(tf.fill([size], ts.StepType.MID), tf.zeros([size]), tf.ones([size]), seen)
             loss, parts = self.agent.get_loss(
                 steps, actions, log_probabilities, targets, worth, None, weights,
                 self.agent.train_step_counter, debug_summaries=False, training=True,
@@ -203,27 +237,22 @@ class OnPolicyActor(Actor):
             if options.credit != "advantage":
                 loss -= parts.value_estimation_loss  # nobody asks the critic
         gradients = tape.gradient(loss, self.moved, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        # Each network's by itself: the critic's grow with the returns, and would leave nothing of the policy's.
-        split = len(self.policy.trainable_variables)
-        for_policy, _ = tf.clip_by_global_norm(gradients[:split], options.gradient_norm)
-        for_critic, _ = tf.clip_by_global_norm(gradients[split:], options.gradient_norm)
-        gradients = [*for_policy, *for_critic]
-        self.mover.apply_gradients(zip(gradients, self.moved, strict=True))
+        self.mover.apply_gradients(zip(self.clipped(gradients), self.moved, strict=True))
         return tf.stack([parts.policy_gradient_loss, parts.value_estimation_loss, parts.clip_fraction])
 
     def signatures(self) -> dict:
         """`act` (the likeliest action), `sample` (with a seed) and `value`; observations are normalised inside."""
 
         def act(observations):
-            distribution, _ = self.policy(self.seen_in_graph(observations))
+            distribution, _ = self.policy(self.features(self.seen_in_graph(observations)))
             return {"actions": self.spaces.in_graph(distribution.mode())}
 
         def sample(observations, seed):
-            distribution, _ = self.policy(self.seen_in_graph(observations))
+            distribution, _ = self.policy(self.features(self.seen_in_graph(observations)))
             return {"actions": self.spaces.in_graph(distribution.sample(seed=tf.bitcast(seed, tf.int32)))}
 
         def value(observations):
-            return {"values": self.in_reward_units(self.critic(self.seen_in_graph(observations))[0])}
+            return {"values": self.in_reward_units(self.critic(self.features(self.seen_in_graph(observations)))[0])}
 
         answers = {"act": self.policy_signature(act), "sample": self.policy_signature(sample, seeded=True)}
         return answers | ({"value": self.policy_signature(value)} if self.options.credit == "advantage" else {})

@@ -17,13 +17,14 @@ class Rollout:
     """T steps of B environments, in storage that is allocated once; step t leads from entry t to `final[t]`.
 
     Attributes:
-        observations: float32 [T, B, D], from which the policy acted.
-        final: float32 [T, B, D], where each step led, before a new episode began.
+        observations: [T, B, *shape] as `Spaces.seen` has one, from which the policy acted.
+        final: [T, B, *shape], where each step led, before a new episode began.
         actions: int32 [T, B] choices, or float32 [T, B, A] as drawn, before they are clipped.
         log_probabilities: float32 [T, B], of the actions when they were drawn.
         rewards: float32 [T, B].
         lengths: int64 [T, B], how many steps the episode had when the step was taken, with it.
-        terminated, truncated: bool [T, B]; an episode that was only cut off would have been worth something yet.
+        terminated, truncated: bool [T, B]; an episode that was only cut off would have been worth something yet. A
+            lost life counts as terminated.
     """
 
     observations: np.ndarray
@@ -39,10 +40,10 @@ class Rollout:
     def of(cls, environments: Environments, steps: int) -> "Rollout":
         """Room for `steps` steps."""
         shape, spaces = (steps, environments.count), environments.spaces
-        choices = spaces.choices is not None
+        choices, seen = spaces.choices is not None, spaces.seen
         return cls(
-            np.zeros((*shape, spaces.observation), np.float32),
-            np.zeros((*shape, spaces.observation), np.float32),
+            np.zeros((*shape, *seen.shape), seen.dtype.as_numpy_dtype),
+            np.zeros((*shape, *seen.shape), seen.dtype.as_numpy_dtype),
             np.zeros(shape, np.int32) if choices else np.zeros((*shape, spaces.actions), np.float32),
             np.zeros(shape, np.float32),
             np.zeros(shape, np.float32),
@@ -71,7 +72,7 @@ class Rollout:
             self.lengths[t], sums = environments.lengths + 1, environments.returns.copy()
             step = environments.step(self.actions[t])
             self.final[t], self.rewards[t] = step.final, step.rewards
-            self.terminated[t], self.truncated[t] = step.terminated, step.truncated
+            self.terminated[t], self.truncated[t] = step.terminated | step.lost, step.truncated
             ended = step.ended
             if ended.any():
                 returns.append((sums + step.rewards)[ended])

@@ -1,0 +1,84 @@
+"""PPO and A2C for what is looked at: one convolutional network that an actor and its critic share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.control.networks import draw, picture_features, policy_network, value_network
+from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
+from kgan.control.rollouts import Rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelOptions(OnPolicyOptions):
+    """As of the other actors; the last of `widths` is that of the features."""
+
+    filters: Sequence[int] = (16, 32, 32)
+    widths: Sequence[int] = (256,)
+    clip_rewards: bool = True  # to [-1, 1] for learning: games count in tens and in thousands
+
+
+class PixelActor(OnPolicyActor):
+    """An on-policy actor whose policy and critic are each one layer on the features of the same pictures (Mnih 2016).
+
+    Acting asks TensorFlow once a step, for all copies of the environment, and keeps the values that come with it.
+    Observations are kept and given to the network as bytes.
+    """
+
+    options: PixelOptions
+
+    def build_networks(self, options: PixelOptions, seed: int) -> int:
+        """Make `eye`, `policy` and `critic`; gives the number of features."""
+        width, picture = options.widths[-1], self.spaces.picture
+        self.eye = picture_features(picture, options.filters, width, seed)
+        self.policy = policy_network(self.spaces, (), options.activation, seed + 1, options.log_deviation)
+        self.critic = value_network((), options.activation, seed + 2)
+        self.eye.create_variables(tf.TensorSpec(picture, tf.float32))
+        self._acting = tf.function(
+            self._logits_and_values, autograph=False, input_signature=[tf.TensorSpec([None, *picture], tf.uint8)]
+        )
+        self._kept = np.zeros((options.rollout + 1, self.environments.count), np.float32)
+        return width
+
+    def network_variables(self) -> dict[str, list[tf.Variable]]:
+        """Those of the convolutional network, of the policy and of the critic."""
+        return {"eye": self.eye.variables, **super().network_variables()}
+
+    def features(self, observations: tf.Tensor) -> tf.Tensor:
+        """What the network makes of pictures, [N, features]."""
+        return self.eye(tf.cast(observations, tf.float32))[0]
+
+    def collect(self, random: np.random.Generator) -> np.ndarray:
+        """Fill the rollout; gives the scores of the games that ended."""
+        values = iter(self._kept)
+
+        def act(observations):
+            logits, next(values)[:] = (x.numpy() for x in self._acting(tf.constant(observations)))
+            return draw(logits, random)
+
+        returns, _ = self.rollout.collect(self.environments, act)
+        return returns
+
+    def values(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The critic's values of the rollout's observations, and of where its steps led; [T, B] each."""
+        rollout = self.rollout
+        self._kept[-1] = self._acting(tf.constant(rollout.final[-1]))[1].numpy()
+        values, next_values = self._kept[:-1], self._kept[1:].copy()
+        cut = rollout.truncated
+        if cut.any():  # after a termination there is nothing to ask for
+            next_values[cut] = self._acting(tf.constant(rollout.final[cut]))[1].numpy()
+        return values, next_values
+
+    def rewards_of(self, rollout: Rollout, random: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
+        """The rewards [T, B] to learn from."""
+        return np.clip(rollout.rewards, -1, 1) if self.options.clip_rewards else rollout.rewards, {}
+
+    def clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradients, together not too long: policy and critic share most of what they are of."""
+        return tf.clip_by_global_norm(gradients, self.options.gradient_norm)[0]
+
+    def _logits_and_values(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features = self.features(observations)
+        return self.policy(features)[0].logits, self.critic(features)[0]
