@@ -9,7 +9,7 @@ import tyro
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
-from kgan import pictures
+from kgan import app, pictures
 from kgan.app import App, Caller, EvaluateOptions, ExportOptions, TrainOptions, evaluate, export, main, open_model
 from kgan.control import evaluation
 from kgan.control.actors import Actor
@@ -17,6 +17,7 @@ from kgan.control.environments import Environments
 from kgan.control.recipes import Arena, ControlOptions, build_actor, completed
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
+from kgan.training import run
 from kgan.training.callbacks import write_gif
 
 
@@ -64,6 +65,16 @@ class PlayOptions:
     """Where the animation goes."""
 
 
+@dataclass
+class CurveOptions:
+    """Draw how a run has learnt: its mean return over its steps."""
+
+    run: Path
+    """A run directory, under way or done."""
+    out: Path = Path("curve.png")
+    """Where the picture goes."""
+
+
 class PolicyControl(App):
     """An actor for any gymnasium environment, by PPO, A2C, REINFORCE, DQN or SAC; `play` shows it."""
 
@@ -106,12 +117,18 @@ class PolicyControl(App):
         return evaluation.figures(options.data, _greedy(model), count, seed, "greedy actions", self.environments)
 
     def verbs(self):
-        """The usual verbs count episodes; beside them, `play`."""
+        """The usual verbs count episodes; beside them, `play` and `curve`."""
         return {
             "evaluate": (self.counted[0], lambda options: evaluate(self, options)),
             "export": (self.counted[1], lambda options: export(self, options)),
             "play": (PlayOptions, self._play),
+            "curve": (CurveOptions, self._curve),
         }
+
+    def _curve(self, options: CurveOptions) -> None:
+        app.stored_options(self, run.read_config(options.run), options.run)
+        app.save_picture(evaluation.learning_curve(options.run / "metrics.csv"), options.out)
+        print(f"wrote {options.out}: the curve of {options.run}")
 
     def _play(self, options: PlayOptions) -> None:
         model, trained = open_model(self, options.model)

@@ -20,6 +20,7 @@ from kgan.errors import UsageError
 
 LONGEST_EPISODE = 10_000  # steps, where the environment itself sets no limit
 GAMES = "ALE/"  # what the names of the Arcade Learning Environment's games begin with
+ALE_PY = "0.12.1"  # the version that was tried
 MOST_CHOICES = 4_096  # combinations that an action of several parts may have
 
 
@@ -241,35 +242,29 @@ def specification(name: str) -> gymnasium.envs.registration.EnvSpec:
     Raises:
         UsageError: it knows none of this name; the nearest names are listed.
     """
-    if name.startswith(GAMES):
-        need_ale(name)
+    module, _, own = name.rpartition(":")
+    game = own.startswith(GAMES)
     try:
-        return gymnasium.spec(name)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"the environment {name!r} needs the package {error.name}: install it.") from None
-    except (gymnasium.error.Error, ValueError):
-        game = name.startswith(GAMES)
-        known = sorted(key for key in gymnasium.registry if (key.startswith(GAMES) if game else "/" not in key))
-        some = [f"{GAMES}SpaceInvaders-v5", f"{GAMES}Pong-v5"] if game else ["CartPole-v1", "Pendulum-v1"]
-        near = difflib.get_close_matches(name, known, n=4, cutoff=0.4) or some
-        where = " (of a package of its own it is named with its module: module:Name-v0)" if "/" in name else ""
-        where = "" if game else where
+        for needed in filter(None, [module, "ale_py" if game else ""]):
+            importlib.import_module(needed)  # which registers them
+        return gymnasium.spec(own)
+    except ImportError as error:
         raise UsageError(
-            f"unknown environment {name!r}{where}: choose another, such as {', '.join(map(repr, near))}."
+            f"the environment {name!r} needs {error.name}, which is not installed: "
+            + (f'pip install "ale-py=={ALE_PY}".' if error.name == "ale_py" else "install it.")
         ) from None
-
-
-def need_ale(name: str) -> None:
-    """Let gymnasium know the games of ale-py.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    try:
-        importlib.import_module("ale_py")
-    except ImportError:
+    except (gymnasium.error.Error, ValueError):
+        known = sorted(
+            key
+            for key, one in gymnasium.registry.items()
+            if (key.startswith(GAMES) if game else not str(one.entry_point).startswith("ale_py") and "/" not in key)
+        )
+        some = [f"{GAMES}SpaceInvaders-v5", f"{GAMES}Pong-v5"] if game else ["CartPole-v1", "Pendulum-v1"]
+        near = difflib.get_close_matches(own, known, n=4, cutoff=0.4) or some
+        where = " (of a package of its own it is named with its module: module:Name-v0)" if "/" in own else ""
         raise UsageError(
-            f'the environment {name!r} needs ale-py, which is not installed: pip install "ale-py==0.12.1".'
+            f"unknown environment {name!r}{'' if game else where}: choose another, such as "
+            f"{', '.join(map(repr, near))}."
         ) from None
 
 

@@ -3,15 +3,19 @@
 import os
 import tempfile
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import gymnasium
 import numpy as np
+from matplotlib.figure import Figure as Canvas
 from PIL import Image
 from scipy import stats
 
+from kgan import pictures
 from kgan.control.environments import Environments, Spaces
 from kgan.errors import UsageError
 from kgan.metrics.protocol import Figure
+from kgan.training.callbacks import read_curves
 
 UNSEEN = 1_000_003  # added to a seed, for episodes that no training of the same seed has begun
 AT_ONCE = 20
@@ -107,6 +111,29 @@ def frames(
         environments.close()
     rate = environments.vector.metadata.get("render_fps") or 30
     return np.stack([_small(picture, side) for picture in found]), length / max(1, len(found) - 1) / rate
+
+
+def learning_curve(path: Path, chance: float | None = None) -> np.ndarray:
+    """The mean return of the last 100 episodes over the steps of a run, from its metrics.csv: uint8 [H, W, 3].
+
+    Args:
+        path: the metrics.csv.
+        chance: what random play gets, drawn beside it.
+
+    Raises:
+        UsageError: there are no rows yet.
+    """
+    rows = read_curves(path)
+    if not rows:
+        raise UsageError(f"{path} has no rows yet: let the run go on.")
+    canvas = Canvas(figsize=(6, 4), dpi=100, layout="constrained")
+    axes = canvas.subplots()
+    axes.plot([float(row["steps"]) for row in rows], [float(row["return"]) for row in rows], label="training")
+    if chance is not None:
+        axes.axhline(chance, color="grey", linestyle="--", label="random play")
+        axes.legend()
+    axes.set(xlabel="environment steps", ylabel="mean return of 100 episodes")
+    return pictures.from_figure(canvas)
 
 
 def trace(name: str, policy: Policy, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

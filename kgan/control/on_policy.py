@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 from tf_agents.agents.ppo import ppo_clip_agent
+from tf_agents.networks.network import Network
 from tf_agents.specs import tensor_spec
 from tf_agents.trajectories import time_step as ts
 
@@ -111,12 +112,7 @@ class OnPolicyActor(Actor):
             aggregate_losses_across_replicas=False,
             train_step_counter=tf.Variable(0, dtype=tf.int64),
         )
-        self.moved = [
-            variable
-            for variables in self.network_variables().values()
-            for variable in variables
-            if variable.trainable
-        ]
+        self.moved = [variable for network in self.networks().values() for variable in network.trainable_variables]
         self.mover._create_all_weights(self.moved)  # an unbuilt one would lose its state silently on restore
         # Whatever the rollout, it is traced once: all shapes are fixed.
         self.descend = tf.function(self._descend, autograph=False, jit_compile=jit or None)
@@ -128,6 +124,10 @@ class OnPolicyActor(Actor):
         self.policy = policy_network(self.spaces, options.widths, options.activation, seed, options.log_deviation)
         self.critic = value_network(options.widths, options.activation, seed + 1)
         return self.spaces.observation
+
+    def networks(self) -> dict[str, Network]:
+        """All that learns from the rollout."""
+        return {"policy": self.policy, "critic": self.critic}
 
     def features(self, observations: tf.Tensor) -> tf.Tensor:
         """What `policy` and `critic` take, [N, D], of what is seen."""
@@ -157,8 +157,8 @@ class OnPolicyActor(Actor):
     # What all do.
 
     def network_variables(self) -> dict[str, list[tf.Variable]]:
-        """Those of the policy and of the critic."""
-        return {"policy": self.policy.variables, "critic": self.critic.variables}
+        """Those of each."""
+        return {name: network.variables for name, network in self.networks().items()}
 
     def further_state(self) -> dict[str, Held]:
         """The optimiser."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from tf_agents.networks.network import Network
 
 from kgan.control.networks import draw, picture_features, policy_network, value_network
 from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
@@ -42,9 +43,9 @@ class PixelActor(OnPolicyActor):
         self._kept = np.zeros((options.rollout + 1, self.environments.count), np.float32)
         return width
 
-    def network_variables(self) -> dict[str, list[tf.Variable]]:
-        """Those of the convolutional network, of the policy and of the critic."""
-        return {"eye": self.eye.variables, **super().network_variables()}
+    def networks(self) -> dict[str, Network]:
+        """All that learns from the rollout."""
+        return {"eye": self.eye, **super().networks()}
 
     def features(self, observations: tf.Tensor) -> tf.Tensor:
         """What the network makes of pictures, [N, features]."""

@@ -15,7 +15,7 @@ from gymnasium import spaces, wrappers
 from gymnasium.vector import AutoresetMode
 from PIL import Image
 
-from kgan.control.environments import GAMES, Environments, Spaces, make_vector, specification
+from kgan.control.environments import Environments, Spaces, make_vector, specification
 from kgan.errors import UsageError
 
 SIDE = 84
@@ -118,7 +118,8 @@ class AtariEnvironments(PixelEnvironments):
 
 def pixel_environments(name: str, count: int, seed: int = 0, limit: int | None = None, **options) -> PixelEnvironments:
     """Copies of an environment that is looked at; the arguments are those of `Environments`."""
-    kind = AtariEnvironments if name.startswith(GAMES) else PixelEnvironments
+    atari = str(specification(name).entry_point).startswith("ale_py")
+    kind = AtariEnvironments if atari else PixelEnvironments
     return kind(name, count, seed, limit, **options)
 
 

@@ -32,6 +32,10 @@ SMALL: dict[str, list[str]] = {
     "photo_editing": ["--generator", "saved_models/digits", "--width", "4", "--steps", "2"],
     "image_generation": ["--data", "folder:{folder}", "--size", "8", "--width", "4", "--objective", "lsgan"],
     "policy_control": ["--copies", "2", "--rollout", "8", "--epochs", "1", "--width", "4"],
+    "video_game": [
+        "--environment", "tiny:TinyScreen-v0", "--copies", "2", "--rollout", "8", "--epochs", "1", "--width", "4",
+        "--filters", "2", "2", "2",
+    ],
     "text_to_image": [
         "--data",
         "captions:{folder}",
@@ -74,7 +78,7 @@ def train(name: str, folder: Path, *further) -> Path:
     options = [option.format(folder=folder / "pictures") for option in SMALL[name]]
     before = set((folder / "runs" / name).glob("*"))
     common = ["--updates", "3", "--batch-size", "8", "--log-every", "1", "--average-decay", "0.5"]
-    common = common[: -2 if name in {"divergence_estimation", "policy_control"} else None]
+    common = common[: -2 if name in {"divergence_estimation", "policy_control", "video_game"} else None]
     run(name, "train", *options, *common, "--runs", folder / "runs", *further)
     (made,) = set((folder / "runs" / name).glob("*")) - before
     return made

@@ -115,8 +115,8 @@ def test_a_space_that_no_policy_can_have_is_refused(options, said):
     [
         ("CartPol-v1", "such as 'CartPole-v1'"),
         ("CartPole-v9", "'CartPole-v1'"),
-        ("nothing_of_this_kind:Pong-v5", "needs the package nothing_of_this_kind|unknown environment"),
-        ("ALE/Pong-v5", "ale_py:ALE/Pong-v5"),
+        ("nothing_of_this_kind:Pong-v5", "needs nothing_of_this_kind, which is not installed"),
+        ("ALE/Pang-v5", "needs ale_py|such as 'ALE/Pong-v5'"),
         ("", "unknown environment ''"),
     ],
 )

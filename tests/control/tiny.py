@@ -90,7 +90,31 @@ class Odd(gymnasium.Env):
         return self.observation_space.sample(), 0.0, False, False, {}
 
 
-LIMITS = {Identity: 8, Aim: 8, Patience: 10, Clock: 5, Odd: None}
+class Screen(gymnasium.Env):
+    """Lights one third of a screen; the action of that number is worth 5."""
+
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, shape=(36, 36), kind=np.uint8):
+        self.observation_space = spaces.Box(0, 255, shape, kind)
+
+    def _screen(self):
+        self.lit = int(self.np_random.integers(3))
+        screen = np.zeros(self.observation_space.shape, self.observation_space.dtype)
+        third = screen.shape[1] // 3
+        screen[:, self.lit * third : (self.lit + 1) * third] = 200
+        return screen
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._screen(), {}
+
+    def step(self, action):
+        reward = 5.0 * (action == self.lit)
+        return self._screen(), reward, False, False, {}
+
+
+LIMITS = {Identity: 8, Aim: 8, Patience: 10, Clock: 5, Odd: None, Screen: 8}
 for kind, limit in LIMITS.items():
     name = f"Tiny{kind.__name__}-v0"
     if name not in gymnasium.registry:
