@@ -193,9 +193,13 @@ class Actor(keras.Model):
 
     # For subclasses.
 
+    def sight(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Observations [..., D] -> what the networks are given, by the moments as they are now."""
+        return self.moments.as_of_now() if self.normalise else lambda observations: observations
+
     def seen(self, observations: np.ndarray) -> np.ndarray:
         """What the networks are given, [..., D]: by the moments from before the update, while it lasts."""
-        return self.moments.normalise(observations) if self.normalise else observations
+        return self.sight()(observations)
 
     def seen_in_graph(self, observations: tf.Tensor) -> tf.Tensor:
         """The same for tensors, inside an exported policy."""

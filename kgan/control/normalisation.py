@@ -1,5 +1,7 @@
 """Running moments: what observations and rewards are brought to one scale by, kept with the policy."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -35,9 +37,17 @@ class Moments(tf.Module):
         """The standard deviations [length]."""
         return np.sqrt(self.variance.numpy() + EPSILON)
 
+    def as_of_now(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Vectors [..., length] -> the same with their mean removed, in standard deviations, clipped; float32.
+
+        Whatever comes later changes nothing in it, and it costs less than to look the moments up at every step.
+        """
+        mean, scale = self.mean.numpy(), self.scale()
+        return lambda values: np.clip((values - mean) / scale, -CLIP, CLIP).astype(np.float32)
+
     def normalise(self, values: np.ndarray) -> np.ndarray:
-        """Vectors [..., length] with their mean removed, in standard deviations, clipped; float32."""
-        return np.clip((values - self.mean.numpy()) / self.scale(), -CLIP, CLIP).astype(np.float32)
+        """Vectors [..., length], once."""
+        return self.as_of_now()(values)
 
     def in_graph(self, values: tf.Tensor) -> tf.Tensor:
         """The same for tensors, inside an exported policy."""

@@ -135,9 +135,9 @@ class OnPolicyActor(Actor):
 
     def collect(self, random: np.random.Generator) -> np.ndarray:
         """Fill the rollout; gives the returns of the episodes that ended."""
-        policy = ArrayPolicy(self.policy, self.spaces, self.options.activation)
+        policy, seen = ArrayPolicy(self.policy, self.spaces, self.options.activation), self.sight()
         returns, _ = self.rollout.collect(
-            self.environments, lambda observations: policy.sample(self.seen(observations), random)
+            self.environments, lambda observations: policy.sample(seen(observations), random)
         )
         return returns
 
