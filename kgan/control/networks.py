@@ -142,12 +142,7 @@ class ArrayPolicy:
             noise = random.standard_normal(outputs.shape, np.float32)
             squares = (noise**2 + LOG_2PI).sum(-1)
             return outputs + np.exp(log_deviations) * noise, -0.5 * squares - log_deviations.sum()
-        return draw(outputs, random)
-
-
-def draw(logits: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Choices [N] drawn from logits [N, n], and their log-probabilities [N]."""
-    logits = logits - logits.max(-1, keepdims=True)
-    sums = np.exp(logits).cumsum(-1)
-    actions = (sums < random.random((len(sums), 1), np.float32) * sums[:, -1:]).sum(-1)
-    return actions, logits[np.arange(len(logits)), actions] - np.log(sums[:, -1])
+        logits = outputs - outputs.max(-1, keepdims=True)
+        sums = np.exp(logits).cumsum(-1)
+        actions = (sums < random.random((len(sums), 1), np.float32) * sums[:, -1:]).sum(-1)
+        return actions, logits[np.arange(len(logits)), actions] - np.log(sums[:, -1])

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tf_agents.networks.network import Network
 
-from kgan.control.networks import draw, picture_features, policy_network, value_network
+from kgan.control.networks import ArrayNetwork, ArrayPolicy, picture_features, policy_network, value_network
 from kgan.control.on_policy import OnPolicyActor, OnPolicyOptions
 from kgan.control.rollouts import Rollout
 
@@ -24,8 +24,8 @@ class PixelOptions(OnPolicyOptions):
 class PixelActor(OnPolicyActor):
     """An on-policy actor whose policy and critic are each one layer on the features of the same pictures (Mnih 2016).
 
-    Acting asks TensorFlow once a step, for all copies of the environment, and keeps the values that come with it.
-    Observations are kept and given to the network as bytes.
+    Acting asks TensorFlow once a step, for the features of what all copies of the environment show; from there it is
+    the NumPy of the other actors. The values that come with it are kept. Observations stay bytes up to the network.
     """
 
     options: PixelOptions
@@ -37,8 +37,8 @@ class PixelActor(OnPolicyActor):
         self.policy = policy_network(self.spaces, (), options.activation, seed + 1, options.log_deviation)
         self.critic = value_network((), options.activation, seed + 2)
         self.eye.create_variables(tf.TensorSpec(picture, tf.float32))
-        self._acting = tf.function(
-            self._logits_and_values, autograph=False, input_signature=[tf.TensorSpec([None, *picture], tf.uint8)]
+        self._look = tf.function(
+            self.features, autograph=False, input_signature=[tf.TensorSpec([None, *picture], tf.uint8)]
         )
         self._kept = np.zeros((options.rollout + 1, self.environments.count), np.float32)
         return width
@@ -53,23 +53,25 @@ class PixelActor(OnPolicyActor):
 
     def collect(self, random: np.random.Generator) -> np.ndarray:
         """Fill the rollout; gives the scores of the games that ended."""
-        values = iter(self._kept)
+        activation, values = self.options.activation, iter(self._kept)
+        policy, critic = ArrayPolicy(self.policy, self.spaces, activation), ArrayNetwork(self.critic, activation)
 
         def act(observations):
-            logits, next(values)[:] = (x.numpy() for x in self._acting(tf.constant(observations)))
-            return draw(logits, random)
+            features = self._look(tf.constant(observations)).numpy()
+            next(values)[:] = critic(features)[:, 0]
+            return policy.sample(features, random)
 
         returns, _ = self.rollout.collect(self.environments, act)
         return returns
 
     def values(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The critic's values of the rollout's observations, and of where its steps led; [T, B] each."""
-        rollout = self.rollout
-        self._kept[-1] = self._acting(tf.constant(rollout.final[-1]))[1].numpy()
+        rollout, critic = self.rollout, ArrayNetwork(self.critic, self.options.activation)
+        self._kept[-1] = critic(self._look(tf.constant(rollout.final[-1])).numpy())[:, 0]
         values, next_values = self._kept[:-1], self._kept[1:].copy()
         cut = rollout.truncated
         if cut.any():  # after a termination there is nothing to ask for
-            next_values[cut] = self._acting(tf.constant(rollout.final[cut]))[1].numpy()
+            next_values[cut] = critic(self._look(tf.constant(rollout.final[cut])).numpy())[:, 0]
         return values, next_values
 
     def rewards_of(self, rollout: Rollout, random: np.random.Generator) -> tuple[np.ndarray, dict[str, float]]:
@@ -79,7 +81,3 @@ class PixelActor(OnPolicyActor):
     def clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients, together not too long: policy and critic share most of what they are of."""
         return tf.clip_by_global_norm(gradients, self.options.gradient_norm)[0]
-
-    def _logits_and_values(self, observations: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        features = self.features(observations)
-        return self.policy(features)[0].logits, self.critic(features)[0]

@@ -130,7 +130,7 @@ def test_an_actor_keeps_bytes_and_is_traced_once():
         ours.train_step(number)
     assert ours.rollout.observations.dtype == np.uint8
     assert ours.descend.experimental_get_tracing_count() == 1
-    assert ours._acting.experimental_get_tracing_count() == 1
+    assert ours._look.experimental_get_tracing_count() == 1
 
 
 def test_values_are_those_of_the_network_and_cut_games_are_worth_something_yet():
@@ -150,6 +150,15 @@ def test_values_are_those_of_the_network_and_cut_games_are_worth_something_yet()
     chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     expected = np.log(chances[np.arange(2), rollout.actions[0]])
     np.testing.assert_allclose(rollout.log_probabilities[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_vectors_can_be_chosen_as_well():
+    ours = PixelActor(pixel_environments("TinyScreen-v0", 2, steered=True), SMALL)
+    ours.train_step(0)
+    assert ours.rollout.actions.shape == (8, 2, 1) and np.isfinite(ours.policy.variables[-1]).all()
+    sample = ours.signatures()["sample"]
+    drawn = sample.function(tf.constant(ours.rollout.observations[0]), tf.constant(3, tf.int64))["actions"]
+    assert drawn.shape == (2, 1) and np.abs(drawn).max() <= 1
 
 
 def test_large_rewards_are_cut_for_learning_and_reported_whole():

@@ -91,12 +91,11 @@ class Odd(gymnasium.Env):
 
 
 class Screen(gymnasium.Env):
-    """Lights one third of a screen; the action of that number is worth 5."""
+    """Lights one third of a screen; the action of that number is worth 5, or, where it is steered, a number near."""
 
-    action_space = spaces.Discrete(3)
-
-    def __init__(self, shape=(36, 36), kind=np.uint8):
+    def __init__(self, shape=(36, 36), kind=np.uint8, steered=False):
         self.observation_space = spaces.Box(0, 255, shape, kind)
+        self.action_space = spaces.Box(-1, 1, (1,)) if steered else spaces.Discrete(3)
 
     def _screen(self):
         self.lit = int(self.np_random.integers(3))
@@ -110,7 +109,7 @@ class Screen(gymnasium.Env):
         return self._screen(), {}
 
     def step(self, action):
-        reward = 5.0 * (action == self.lit)
+        reward = 5.0 * (np.round(action[0] + 1) == self.lit if np.ndim(action) else action == self.lit)
         return self._screen(), reward, False, False, {}
 
 
