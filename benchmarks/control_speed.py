@@ -1,17 +1,17 @@
 """Environment steps per second of PPO on CartPole-v1 against stable-baselines3, training included, and time to 475.
 
-    python -m benchmarks.control_speed --peer-python /path/to/python [--rounds 5] [--seeds 0 1 2 3 4]
+    python -m benchmarks.control_speed --peer-python /path/to/python [--threads 1] [--rounds 5] [--seeds 0 1 2 3 4]
 
 The other Python needs stable-baselines3, in an environment of its own:
 
     python -m venv /tmp/sb3 && /tmp/sb3/bin/pip install stable-baselines3==2.9.2
 
 Both have the same networks (two hidden layers of 64, tanh, actor and critic apart), 8 environments and
-hyper-parameters, one thread each, and otherwise what they are when installed. Each side is one process that trains only
-when it is its turn, A B A B …; what is reported is the median over the rounds of the ratio within the round. Then each
-seed is trained from nothing until the mean return of the last 100 training episodes is 475, by the recipe of
-rl-baselines3-zoo but for its clip, which stays at 0.2. Run it on an idle machine: the last figure printed says how much
-of the processors others had.
+hyper-parameters, and otherwise are what they are when installed; so are their threads with --threads 0. Each side is
+one process that trains only when it is its turn, A B A B …; what is reported is the median over the rounds of the ratio
+within the round. Then each seed is trained from nothing until the mean return of the last 100 training episodes is 475,
+by the recipe of rl-baselines3-zoo but for its clip, which stays at 0.2. Run it on an idle machine: the last figure
+printed says how much of the processors others had.
 """
 
 import argparse
@@ -31,13 +31,14 @@ def main() -> None:
     """Start both sides, measure in turns, and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", required=True, help="the interpreter of an environment with stable-baselines3")
+    parser.add_argument("--threads", type=int, default=1, help="of each side, 0 for what each takes by itself")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)), help="of the trainings to 475")
     parser.add_argument("--try", dest="dry", action="store_true", help="leave RESULTS.md as it is")
     given = parser.parse_args()
     workers = {
-        "kgan": Worker(sys.executable, "-m", "benchmarks.control_speed_worker"),
-        "stable-baselines3": Worker(given.peer_python, "-m", "benchmarks.peers.sb3_speed"),
+        "kgan": Worker(sys.executable, "-m", "benchmarks.control_speed_worker", str(given.threads)),
+        "stable-baselines3": Worker(given.peer_python, "-m", "benchmarks.peers.sb3_speed", str(given.threads)),
     }
     rates, others, shares = {name: [] for name in workers}, 0.0, {}
     for worker in workers.values():
@@ -78,12 +79,14 @@ def main() -> None:
     ]  # fmt: skip
     where = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     facts = json.dumps({name: worker.facts for name, worker in workers.items()})
+    threads = "one thread each" if given.threads == 1 else f"{given.threads} threads each"
+    threads = threads if given.threads else "threads as each takes them by itself"
     record(
-        "PPO's speed on CartPole-v1",
+        f"PPO's speed on CartPole-v1, {threads}",
         rows,
-        command="python -m benchmarks.control_speed --peer-python PYTHON",
+        command=f"python -m benchmarks.control_speed --peer-python PYTHON --threads {given.threads}",
         seeds=given.seeds,
-        protocol=f"Same networks, hyper-parameters and 8 environments, one thread each, in turns; {facts}. Where "
+        protocol=f"Same networks, hyper-parameters and 8 environments, in turns; {facts}. Where "
         f"ours goes: {where}, the rest acting, advantages and bookkeeping. Other processes had up to {others:.0%} of "
         "the processors while it ran.",
         **({"path": Path("/dev/null")} if given.dry else {}),

@@ -1,5 +1,6 @@
 """Our side of `benchmarks.control_speed`: "run STEPS" trains so many environment steps, "reach SEED" trains to 475."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ LONGEST = 100_000
 
 def main() -> None:
     """Answer."""
-    set_up(Devices(threads=1), seed=0)
+    set_up(Devices(threads=int(sys.argv[1])), seed=0)
     model = OnPolicyActor(Environments("CartPole-v1", 8), SPEED)
 
     spent = {}

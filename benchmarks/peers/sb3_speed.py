@@ -1,5 +1,7 @@
 """stable-baselines3's side of `benchmarks.control_speed`, as it ships; needs stable-baselines3 and nothing of kgan."""
 
+import sys
+
 import gymnasium
 import numpy as np
 import stable_baselines3
@@ -23,7 +25,8 @@ class Until475(BaseCallback):
 
 def main() -> None:
     """Answer."""
-    torch.set_num_threads(1)
+    if int(sys.argv[1]):
+        torch.set_num_threads(int(sys.argv[1]))
     model = PPO("MlpPolicy", make_vec_env("CartPole-v1", 8), n_steps=128, batch_size=256, n_epochs=10, device="cpu")
 
     def run(count: int) -> dict:
