@@ -1,5 +1,6 @@
 """Critics: what states are worth, from returns or temporal differences, beside the exact values."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,8 @@ from kgan.models.value import ValueEstimator
 from kgan.networks.mlp import standardised
 from kgan.training import run
 
+PIECE = 16  # successive steps that a trace goes over
+
 
 @dataclass(kw_only=True)
 class Options(TrainOptions):
@@ -30,6 +33,8 @@ class Options(TrainOptions):
     observations are numbers, such as CartPole-v1, MountainCar-v0 or Blackjack-v1."""
     target: Literal["td", "monte-carlo"] = "td"
     """What a value is drawn towards: td, the reward and the value of what follows; monte-carlo, the whole return."""
+    trace: float = 0.0
+    """Lambda of td: 0 looks one step ahead, more of it further, through pieces of 16 steps, which a batch then has."""
     discount: float | None = None
     """Of the rewards, a step; left out: 1 on the walk, 0.99 elsewhere."""
     episodes: int = 1_000
@@ -71,18 +76,23 @@ class ValueEstimation(App):
     def data(self, options: Options, split: str) -> Data:
         """Steps of episodes that are played here; a fifth as many to judge by."""
         episodes = options.episodes if split == "train" else max(1, options.episodes // 5)
-        return experience.load(options.data, split, episodes=episodes, discount=_discount(options), seed=options.seed)
+        data = experience.load(options.data, split, episodes=episodes, discount=_discount(options), seed=options.seed)
+        return _in_pieces(data) if options.trace and split == "train" else data
 
     def build(self, options: Options, data: Data) -> ValueEstimator:
         """Two hidden layers over observations of mean 0 and variance 1."""
         if not options.learning_rate > 0:
             raise UsageError(f"--learning-rate is {options.learning_rate}: give more than 0.")
-        size = observation_size(data.shape[0])
+        if options.trace and options.target != "td":
+            raise UsageError(f"--trace is of --target td, not of {options.target}: leave it out.")
+        size = observation_size(data.shape[-1])
         network = networks.get("mlp").discriminator(
             (size,), widths=(options.width,) * 2, activation="tanh", seed=options.seed
         )
-        network = standardised(network, unpack(data.examples).observations)
-        model = ValueEstimator(network, options.target, average_decay=options.average_decay, seed=options.seed)
+        network = standardised(network, unpack(data.examples).observations.reshape(-1, size))
+        model = ValueEstimator(
+            network, options.target, options.trace, average_decay=options.average_decay, seed=options.seed
+        )
         decay = keras.optimizers.schedules.CosineDecay(options.learning_rate, max(1, options.updates))
         model.compile(value_optimizer=keras.optimizers.Adam(decay), jit_compile=options.devices.jit)
         return model
@@ -149,6 +159,15 @@ def experiment(options: ExperimentOptions) -> None:
         print("\n".join(lines[-len(found.figures) :]), flush=True)
     run.write_atomically(directory / "figures.txt", "\n".join(lines) + "\n")
     print(f"\nwrote {', '.join(f'{directory}/{name}.png' for name in chosen)} and {directory}/figures.txt")
+
+
+def _in_pieces(data: Data) -> Data:
+    """Its successive steps in pieces, [N, PIECE, 2 d + 3]; the last ones that fill none are left out."""
+    width = data.shape[-1]
+    if len(data.examples) < PIECE:
+        raise UsageError(f"there are {len(data.examples)} steps, but --trace needs {PIECE}: give more --episodes.")
+    whole = data.examples[: len(data.examples) // PIECE * PIECE]
+    return dataclasses.replace(data, examples=whole.reshape(-1, PIECE, width))
 
 
 def exact_walk(discount: float) -> np.ndarray:

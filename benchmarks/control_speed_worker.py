@@ -24,7 +24,7 @@ def main() -> None:
     model = OnPolicyActor(Environments("CartPole-v1", 8), SPEED)
 
     spent = {}
-    model.environments.vector.step = timed("environments", model.environments.vector.step, spent)
+    model.environments.advance = timed("environments", model.environments.advance, spent)
     model.descend = timed("gradient steps", model.descend, spent)
 
     def run(count: int) -> dict:

@@ -30,9 +30,11 @@ def pack(transitions: Transitions) -> np.ndarray:
 
 
 def unpack(packed) -> Transitions:
-    """The parts of what `pack` packed, an array or a tensor."""
-    size = observation_size(packed.shape[1])
-    return Transitions(packed[:, :size], packed[:, size : 2 * size], packed[:, -3], packed[:, -2], packed[:, -1])
+    """The parts of what `pack` packed, an array or a tensor [..., 2 d + 3]."""
+    size = observation_size(packed.shape[-1])
+    return Transitions(
+        packed[..., :size], packed[..., size : 2 * size], packed[..., -3], packed[..., -2], packed[..., -1]
+    )
 
 
 def observation_size(width: int) -> int:

@@ -1,5 +1,7 @@
 """The value network: its two targets by hand, and learning a walk whose values are known."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import tensorflow as tf
 from kgan.control import experience, tabular
 from kgan.datasets.transitions import Transitions, pack, unpack
 from kgan.errors import UsageError
-from kgan.models.value import ValueEstimator
+from kgan.models.value import ValueEstimator, lambda_returns
 from kgan.networks import mlp
 
 SEED = tf.constant([0, 0], tf.int64)
@@ -70,15 +72,46 @@ def test_the_moving_average_is_what_td_looks_ahead_with():
     np.testing.assert_allclose(loss, ((3 - 6) ** 2 + 0) / 2, rtol=1e-6)
 
 
-@pytest.mark.parametrize("target", ["td", "monte-carlo"])
-def test_it_learns_the_values_of_the_long_walk(target):
+@pytest.mark.parametrize("trace", [0.0, 0.5, 1.0])
+def test_the_lambda_return_is_the_mean_of_all_looks_ahead(trace):
+    """Equation 12.18's other form, 12.3: (1 - lambda) sum of lambda^(n-1) G_(t:t+n), the rest on the longest look.
+
+    One piece of five steps: three of an episode that ends, two of one that goes on; and the same three cut short.
+    """
+    random = np.random.default_rng(0)
+    seen = np.array([[1.0], [2.0], [3.0], [5.0], [6.0]], np.float32)
+    led = np.array([[2.0], [3.0], [4.0], [6.0], [7.0]], np.float32)
+    rewards, following = random.normal(size=(2, 5)), random.normal(size=(2, 5))
+    discounts = np.array([[0.9, 0.9, 0.0, 0.9, 0.9], [0.9, 0.9, 0.9, 0.9, 0.9]])
+    steps = Transitions(*(tf.constant(x, tf.float32) for x in ([seen] * 2, [led] * 2, rewards, discounts, rewards)))
+    found = lambda_returns(steps, tf.constant(following, tf.float32), trace)
+    for piece in range(2):
+        for t in range(5):
+            last = 2 if t < 3 else 4
+            looks = []
+            for end in range(t, last + 1):
+                total, weight = 0.0, 1.0
+                for k in range(t, end + 1):
+                    total, weight = total + weight * rewards[piece, k], weight * discounts[piece, k]
+                looks.append(total + weight * following[piece, end])
+            shares = [(1 - trace) * trace**n for n in range(len(looks) - 1)]
+            expected = np.dot([*shares, 1 - sum(shares)], looks)
+            np.testing.assert_allclose(found[piece, t], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("target, trace", [("td", 0.0), ("td", 0.9), ("monte-carlo", 0.0)])
+def test_it_learns_the_values_of_the_long_walk(target, trace):
     data = experience.load(experience.WALK, "train", episodes=300, discount=1.0)
     network = mlp.standardised(
         mlp.mlp_discriminator((1,), widths=(64, 64), activation="tanh", seed=1), unpack(data.examples).observations
     )
-    model = ValueEstimator(network, target)
+    model = ValueEstimator(network, target, trace)
     model.compile(value_optimizer=keras.optimizers.Adam(2e-3))
-    model.fit(data.batches(128, steps=1_000), verbose=0, shuffle=False)
+    if trace:
+        data = dataclasses.replace(data, examples=data.examples[: len(data.examples) // 8 * 8].reshape(-1, 8, 5))
+    # The further it looks, the sooner it is there.
+    updates = 1_000 if target == "td" and not trace else 600
+    model.fit(data.batches(16 if trace else 128, steps=updates), verbose=0, shuffle=False)
     values = model.signatures()["value"].function(tf.constant(experience.walk_positions()))["values"].numpy()
     exact = tabular.state_values(experience.long_walk(), experience.long_walk().uniform())
     assert np.sqrt(np.mean((values - exact) ** 2)) < 0.08 < exact.std() / 2
@@ -87,3 +120,8 @@ def test_it_learns_the_values_of_the_long_walk(target):
 def test_an_unknown_target_is_refused():
     with pytest.raises(UsageError, match="unknown target 'tdd': choose monte-carlo or td"):
         ValueEstimator(line(1.0, 0.0), "tdd")
+
+
+def test_a_trace_beyond_one_is_refused():
+    with pytest.raises(UsageError, match="the trace is 1.5: give a number from 0"):
+        ValueEstimator(line(1.0, 0.0), "td", 1.5)
