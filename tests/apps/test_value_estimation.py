@@ -39,7 +39,6 @@ def test_a_critic_of_a_gymnasium_environment_is_exported_and_drawn(tmp_path, cap
         (["train", "--discount", "2"], "--discount is 2.0"),
         (["train", "--learning-rate", "0"], "--learning-rate is 0.0"),
         (["train", "--trace", "0.5", "--target", "monte-carlo"], "--trace is of --target td, not of monte-carlo"),
-        (["train", "--trace", "0.5", "--data", "CartPole-v1", "--episodes", "1", "--seed", "3"], "--trace needs 16"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, message, tmp_path, capsys):

@@ -107,11 +107,11 @@ def test_it_learns_the_values_of_the_long_walk(target, trace):
     )
     model = ValueEstimator(network, target, trace)
     model.compile(value_optimizer=keras.optimizers.Adam(2e-3))
+    batches = data.batches(128, steps=1_000)
     if trace:
-        data = dataclasses.replace(data, examples=data.examples[: len(data.examples) // 8 * 8].reshape(-1, 8, 5))
-    # The further it looks, the sooner it is there.
-    updates = 1_000 if target == "td" and not trace else 600
-    model.fit(data.batches(16 if trace else 128, steps=updates), verbose=0, shuffle=False)
+        pieces = data.examples[: len(data.examples) // 8 * 8].reshape(-1, 8, 5)
+        batches = dataclasses.replace(data, examples=pieces).batches(64, steps=300)
+    model.fit(batches, verbose=0, shuffle=False)
     values = model.signatures()["value"].function(tf.constant(experience.walk_positions()))["values"].numpy()
     exact = tabular.state_values(experience.long_walk(), experience.long_walk().uniform())
     assert np.sqrt(np.mean((values - exact) ** 2)) < 0.08 < exact.std() / 2
