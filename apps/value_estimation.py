@@ -11,8 +11,8 @@ from matplotlib.figure import Figure as Canvas
 from tqdm import tqdm
 
 from kgan import networks, pictures
-from kgan.app import App, Caller, TrainOptions, main, save_picture
-from kgan.control import book, experience, tabular
+from kgan.app import App, Caller, TrainOptions, main, save_animation, save_picture
+from kgan.control import book, cliff, experience, tabular
 from kgan.datasets.data import Data
 from kgan.datasets.transitions import observation_size, unpack
 from kgan.errors import UsageError
@@ -65,6 +65,16 @@ class ExperimentOptions:
     """The same seed gives the same curves."""
     runs: Path = Path("runs")
     """Where the directory with the pictures and figures is made."""
+
+
+@dataclass
+class PlayOptions:
+    """Watch Q-learning and SARSA learn the cliff and then walk it, the one along the edge, the other above: a GIF."""
+
+    seed: int = 0
+    """Of the run."""
+    out: Path = Path("play.gif")
+    """Where the animation goes."""
 
 
 class ValueEstimation(App):
@@ -140,8 +150,8 @@ class ValueEstimation(App):
         return found
 
     def verbs(self):
-        """Beside the usual four: the book's experiments."""
-        return {"experiment": (ExperimentOptions, experiment)}
+        """Beside the usual four: the book's experiments, and one to look at."""
+        return {"experiment": (ExperimentOptions, experiment), "play": (PlayOptions, play)}
 
 
 def experiment(options: ExperimentOptions) -> None:
@@ -159,6 +169,12 @@ def experiment(options: ExperimentOptions) -> None:
         print("\n".join(lines[-len(found.figures) :]), flush=True)
     run.write_atomically(directory / "figures.txt", "\n".join(lines) + "\n")
     print(f"\nwrote {', '.join(f'{directory}/{name}.png' for name in chosen)} and {directory}/figures.txt")
+
+
+def play(options: PlayOptions) -> None:
+    """Draw the cliff as it is learnt."""
+    save_animation(cliff.animation(options.seed), options.out, 0.25)
+    print(f"wrote {options.out}: Q-learning and SARSA on the cliff, seed {options.seed}")
 
 
 def _in_pieces(data: Data) -> Data:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from kgan import pictures
 from kgan.control import policy_gradient, tabular, values
+from kgan.control.cliff import cells, path
 from kgan.metrics.protocol import Figure
 
 REFERENCES = {
@@ -206,14 +207,14 @@ def cliff(runs: int = 60, seed: int = 0, tick: Callable[[], object] = _nothing) 
     canvas = Canvas(figsize=(11, 4), dpi=100, layout="constrained")
     curves, grid = canvas.subplots(1, 2, width_ratios=(1, 1.3))
     figures = []
-    grid.imshow(_cliff_cells(), cmap="Greys", vmin=0, vmax=2.5)
+    grid.imshow(cells(), cmap="Greys", vmin=0, vmax=2.5)
     for shift, (name, (table, returns)) in enumerate(found.items()):
         best = float((tabular.greedy_return(world, table) == -13).mean())
         online = float(returns[-100:].mean())
         (line,) = curves.plot(smoothed(returns.mean(axis=1), 10), label=name)
-        path = _path(world, table.mean(axis=0))
+        way = path(table.mean(axis=0))
         offset = 0.12 * (shift - 1)
-        grid.plot(path[:, 1] + offset, path[:, 0] + offset, color=line.get_color(), linewidth=2.5, label=name)
+        grid.plot(way[:, 1] + offset, way[:, 0] + offset, color=line.get_color(), linewidth=2.5, label=name)
         remarks = ["reference: at least 0.95", f"reference {ONLINE_REFERENCE}"] if name == "q-learning" else ["", ""]
         figures += [
             Figure(f"{name}: share of runs whose greedy return is -13", best, how, remark=remarks[0]),
@@ -224,23 +225,6 @@ def cliff(runs: int = 60, seed: int = 0, tick: Callable[[], object] = _nothing) 
     grid.set(xticks=[], yticks=[], title="greedily, by the mean of all runs; dark: the cliff")
     grid.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3)
     return Experiment(figures, pictures.from_figure(canvas))
-
-
-def _cliff_cells() -> np.ndarray:
-    cells = np.zeros(tabular.CLIFF_SHAPE)
-    cells[-1, 1:-1] = 2
-    cells[-1, [0, -1]] = 0.5
-    return cells
-
-
-def _path(world: tabular.World, table: np.ndarray) -> np.ndarray:
-    """Where the greedy policy goes, [steps, 2], as far as it does not go round in circles."""
-    state, met = world.start, []
-    while state < world.states and state not in met:
-        met.append(state)
-        state = world.next_states[state, table[state].argmax()]
-    met.append(min(int(state), world.states - 1))
-    return np.stack(np.divmod(met, tabular.CLIFF_SHAPE[1]), axis=1)
 
 
 def smoothed(curve: np.ndarray, width: int) -> np.ndarray:

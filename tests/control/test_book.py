@@ -2,7 +2,7 @@
 
 import pytest
 
-from kgan.control import book
+from kgan.control import book, cliff
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,12 @@ def test_an_experiment_reports_and_draws(name, runs, figures, monkeypatch):
 
 def test_smoothing_by_hand():
     assert book.smoothed([1.0, 2.0, 6.0], 2).tolist() == [1.5, 4.0]
+
+
+def test_the_cliff_is_walked_as_it_is_learnt():
+    ways = {name: cliff.path(tables[-1]) for name, tables in cliff.learning(snapshots=(0, 100)).items()}
+    assert ways["Q-learning"].tolist() == [[3, 0], *[[2, column] for column in range(12)], [3, 11]]  # along the edge
+    assert ways["SARSA"][:, 0].min() == 0 and ways["SARSA"][-1].tolist() == [3, 11]  # away from it
+    frames = cliff.animation(snapshots=(0,))  # up, to the border
+    assert len(frames) == 3 + 5 and len({frame.shape for frame in frames}) == 1
+    assert (frames[0] == frames[2]).all() and not (frames[3] == frames[4]).all()
