@@ -1,14 +1,35 @@
-"""Trainings that are kept, so that an experiment that is run again only measures."""
+"""Trainings that are kept, so that an experiment that is run again, or goes on, does only what is missing."""
 
 import dataclasses
+import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from kgan.app import App, TrainOptions
 from kgan.errors import UsageError
 from kgan.serving import exported
 from kgan.serving.export import export
 from kgan.training import devices
+
+
+def measured(options: TrainOptions, path: Path, measure: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What `measure` gives, from the file `path` (.npz) if it is there already and of the same options."""
+    asked = json.dumps(dataclasses.asdict(options), default=str, sort_keys=True)
+    if path.exists():
+        with np.load(path, allow_pickle=False) as archive:
+            found = dict(archive)
+        if str(found.pop("options")) == asked:
+            return found
+    found = measure()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    with open(beside, "wb") as file:
+        np.savez(file, options=asked, **found)
+    beside.replace(path)
+    return found
 
 
 def trained(app: App, options: TrainOptions, directory: Path) -> exported.Exported:

@@ -29,6 +29,7 @@ class JudgeOptions:
     steps: int = 8  # gradient steps in an update of the actor
     batch_size: int = 128
     fixed_horizon: bool = True
+    idle_distance: float = 5.0  # of the time after the end from all else, in deviations of an observation
     state_only: bool = False  # of AIRL's reward
 
 
@@ -42,7 +43,8 @@ class AdversarialImitator(OnPolicyActor):
     2019). So every episode has the same horizon: after its end comes a time in which nothing happens, which the
     discriminator sees and rewards like any step. Nobody has to act in it: a step earns how much more than nothing it
     is rewarded, which changes the sum over a fixed horizon by a constant and makes that time worth 0. An actor that is
-    to hurry then hurries because the demonstrated time after the end is as long.
+    to hurry then hurries because the demonstrated time after the end is as long; how much that counts beside how it
+    looks on the way is `judge.idle_distance`, since a smooth judge can tell apart only what is far apart.
 
     Args:
         environments, options, updates, normalise, seed, jit: as of `OnPolicyActor`.
@@ -98,10 +100,11 @@ class AdversarialImitator(OnPolicyActor):
         return build((size,), widths=self.judging.widths, activation="tanh", seed=self.seed + offset)
 
     def judged_moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of demonstrated transitions, [D]; 0 and 1 of all that is no number of an observation."""
+        """Mean and deviation of demonstrated transitions [D]; those of actions are 0 and 1."""
         seen, size = self.spaces.observation, self.shown.transitions.shape[1]
         inside = self.shown.transitions[self.shown.transitions[:, -1] == 0, :seen].astype(np.float64)
         mean, deviation = np.zeros(size), np.ones(size)
+        deviation[-1] = 1 / self.judging.idle_distance
         mean[:seen] = inside.mean(axis=0)
         deviation[:seen] = np.where(inside.std(axis=0) > 0, inside.std(axis=0), 1.0)
         return mean, deviation

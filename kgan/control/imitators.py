@@ -162,8 +162,8 @@ def adversary(options: ImitationOptions) -> AdversarialImitator:
     environments = Environments(options.environment, COPIES, options.seed, limit=options.horizon or None)
     found, seed = shown(options, "train")
     rules = OnPolicyOptions(
-        rollout=128, minibatch=256, epochs=5, entropy=0.01, learning_rate=options.learning_rate, decay=True,
-        widths=(options.width,) * 2,
+        rollout=128, minibatch=256, epochs=5, discount=0.995, trace=0.98, entropy=0.01, decay=True,
+        learning_rate=options.learning_rate, widths=(options.width,) * 2,
     )  # fmt: skip
     judge = JudgeOptions(
         objective=options.objective, penalty=options.penalty, widths=(options.width,) * 2,
