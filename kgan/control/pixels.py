@@ -117,10 +117,17 @@ class AtariEnvironments(PixelEnvironments):
 
 
 def pixel_environments(name: str, count: int, seed: int = 0, limit: int | None = None, **options) -> PixelEnvironments:
-    """Copies of an environment that is looked at; the arguments are those of `Environments`."""
-    atari = str(specification(name).entry_point).startswith("ale_py")
-    kind = AtariEnvironments if atari else PixelEnvironments
-    return kind(name, count, seed, limit, **options)
+    """Copies of an environment that is looked at; the arguments are those of `Environments`.
+
+    Raises:
+        UsageError: as for `AtariEnvironments` and `PixelEnvironments`; or it is an old name of a game.
+    """
+    found = specification(name)
+    if not str(found.entry_point).startswith("ale_py"):
+        return PixelEnvironments(name, count, seed, limit, **options)
+    if not found.vector_entry_point:
+        raise UsageError(f"{name!r} is an old name of a game, with other rules: take its newest, such as ALE/Pong-v5.")
+    return AtariEnvironments(name, count, seed, limit, **options)
 
 
 def as_pictures(environment: gymnasium.Env) -> gymnasium.Env:

@@ -119,6 +119,11 @@ def test_without_ale_py_one_sentence_says_what_to_install(monkeypatch):
     assert "\n" not in str(error.value)
 
 
+def test_old_names_of_games_are_refused(ale):
+    with pytest.raises(UsageError, match="old name of a game"):
+        pixel_environments("ale_py:PongNoFrameskip-v4", 1)
+
+
 def test_pictures_too_small_for_the_network_are_refused():
     with pytest.raises(UsageError, match="30 x 36, but three convolutions need at least 36 x 36"):
         PixelActor(pixel_environments("TinyScreen-v0", 2, shape=(30, 36)), SMALL)
