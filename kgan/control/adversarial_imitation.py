@@ -71,6 +71,9 @@ class AdversarialImitator(OnPolicyActor):
         self.shown, self.judging = shown, judge
         self.judge = self.make_judge()
         self.judge.compile(discriminator_optimizer=keras.optimizers.Adam(judge.learning_rate, beta_1=0.5))
+        # Not inlined, so that TensorFlow traces and optimises one step however many there are.
+        once = {"autograph": False, "experimental_attributes": {"_noinline": True}}
+        self._judge_step = tf.function(self.judge.play, **once)
         self._learn_to_judge = tf.function(self._judge_steps, autograph=False)
         self._reward = tf.function(self.judge.call, autograph=False, reduce_retracing=True)
 
@@ -159,7 +162,7 @@ class AdversarialImitator(OnPolicyActor):
 
     def _judge_steps(self, pairs: tf.Tensor) -> dict[str, tf.Tensor]:
         """One gradient step for each of the batches [steps, N, 2, D]; the means of what they report."""
-        reports = [self.judge.play(batch) for batch in tf.unstack(pairs)]
+        reports = [self._judge_step(batch) for batch in tf.unstack(pairs)]
         return {name: tf.add_n([report[name] for report in reports]) / len(reports) for name in reports[0]}
 
     def _actions(self, transitions: np.ndarray) -> np.ndarray:
