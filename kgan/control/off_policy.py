@@ -153,7 +153,7 @@ class DQNOptions(OffPolicyOptions):
     double: bool = True  # the network chooses the action that its target values (van Hasselt 2016)
     exploration: float = 0.2  # share of the run in which random actions go from all to the last share of them
     last_exploration: float = 0.04
-    target_every: int = 1  # updates between two copies of the network into its target
+    target_rate: float = 0.01  # of the way that the target goes to the network in each gradient step
     gradient_norm: float = 10.0
 
 
@@ -201,6 +201,10 @@ class DQNActor(OffPolicyActor):
         """The target and the optimiser."""
         return {"target": self.target.variables, "optimizer": self.mover.weights}
 
+    def adopt_averages(self) -> None:
+        """Let the target go on from a network that was loaded: it is no part of an export."""
+        copy(self.critic, self.target)
+
     def exploration(self) -> float:
         """The share of random actions at present."""
         span = max(1e-9, self.options.exploration * self.length)
@@ -208,10 +212,8 @@ class DQNActor(OffPolicyActor):
         return max(0.0, left) * (1.0 - self.options.last_exploration) + self.options.last_exploration
 
     def begin(self) -> None:
-        """Read the network out for acting, and copy it into the target when it is time."""
+        """Read the network out for acting."""
         self.array = ArrayNetwork(self.critic, self.options.activation)
-        if int(self.updates.numpy()) % self.options.target_every == 0:
-            copy(self.critic, self.target)
 
     def act(self, observations: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The best action, now and then a random one."""
@@ -237,6 +239,7 @@ class DQNActor(OffPolicyActor):
         variables = self.critic.trainable_variables
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), self.options.gradient_norm)
         self.mover.apply_gradients(zip(gradients, variables, strict=True))
+        follow(self.target, self.critic, self.options.target_rate)
         return loss[None], tf.reshape(parts.td_error, [size])
 
     def signatures(self) -> dict:
@@ -253,6 +256,12 @@ class DQNActor(OffPolicyActor):
             return {"values": tf.reduce_max(each, -1), "action_values": each}
 
         return {"act": self.policy_signature(act), "value": self.policy_signature(value)}
+
+
+def follow(target, source, rate: float) -> None:
+    """Bring a network's weights nearer to those of another, by this share of the way."""
+    for slow, quick in zip(target.variables, source.variables, strict=True):
+        slow.assign_add(rate * (quick - slow))
 
 
 def copy(source, target) -> None:

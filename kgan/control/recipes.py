@@ -103,7 +103,7 @@ REINFORCE = PPO | {
 
 DQN = {
     "updates": 400, "batch_size": 64, "copies": 4, "rollout": 64, "gradient_steps": 128, "discount": 0.99,
-    "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "learning_rate": 1e-3, "decay": False,
+    "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "learning_rate": 1e-3, "decay": True,
     "normalise": False, "width": 128, "depth": 2,
 }  # fmt: skip
 
@@ -122,28 +122,27 @@ RECIPES: dict[str, dict[str, dict]] = {
             "epochs": 20, "learning_rate": 1e-3, "decay": True, "normalise": False,
         },
         "Pendulum-v1": PPO | {
-            "updates": 24, "batch_size": 64, "copies": 4, "rollout": 1_024, "discount": 0.9, "learning_rate": 1e-3,
-            "normalise": True,
+            "updates": 96, "rollout": 256, "discount": 0.95, "learning_rate": 1e-3, "decay": True,
         },
         "MountainCar-v0": PPO | {
-            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4,
+            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4, "decay": True,
         },
         "LunarLander-v3": PPO | {
             "updates": 61, "batch_size": 64, "copies": 16, "rollout": 1_024, "discount": 0.999, "trace": 0.98,
-            "epochs": 4, "entropy": 0.01, "normalise": False,
+            "epochs": 4, "entropy": 0.01, "decay": True, "normalise": False,
         },
     },
     "a2c": {
         "": A2C,
         "CartPole-v1": A2C | {
-            "updates": 1_500, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
+            "updates": 1_000, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
         },
     },
     "reinforce": {"": REINFORCE},
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
-        "CartPole-v1": DQN | {"updates": 195, "exploration": 0.16, "learning_rate": 2.3e-3, "width": 256},
+        "CartPole-v1": DQN | {"updates": 195, "steps_ahead": 3, "exploration": 0.16, "learning_rate": 2.3e-3},
     },
 }  # fmt: skip
 

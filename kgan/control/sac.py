@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.control.environments import Environments
 from kgan.control.networks import LOG_2PI, ArrayNetwork, squashed_policy, value_network
-from kgan.control.off_policy import OffPolicyActor, OffPolicyOptions, copy
+from kgan.control.off_policy import OffPolicyActor, OffPolicyOptions, copy, follow
 from kgan.errors import UsageError
 
 LOG_2 = float(np.log(2))
@@ -135,8 +135,7 @@ class SACActor(OffPolicyActor):
             temperature_loss = self.log_temperature * tf.stop_gradient(entropy + self.spaces.actions)
         _move(self.temperature_mover, tape, temperature_loss, [self.log_temperature])
         for target_network, critic in zip(self.targets, self.critics, strict=True):
-            for slow, quick in zip(target_network.variables, critic.variables, strict=True):
-                slow.assign_add(self.options.target_rate * (quick - slow))
+            follow(target_network, critic, self.options.target_rate)
         return tf.stack([critic_loss, actor_loss, temperature, entropy]), errors[0]
 
     def signatures(self) -> dict:

@@ -103,7 +103,7 @@ def test_it_learns_to_answer(prioritised):
 
 def test_it_goes_on_exactly():
     options = DQNOptions(
-        rollout=16, gradient_steps=4, minibatch=8, capacity=40, first=1, widths=(8,), prioritised=0.5, target_every=2
+        rollout=16, gradient_steps=4, minibatch=8, capacity=40, first=1, widths=(8,), prioritised=0.5
     )
     one, other = actor(options, updates=5), actor(options, updates=5, seed=3)
     other.seed = 0
