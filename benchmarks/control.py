@@ -5,7 +5,7 @@
 Each actor is trained by its recipe, which is what `apps.policy_control` takes when it is told nothing else, and then
 plays greedily from seeds that it has not seen; "baseline" is REINFORCE with one. The steps beside the bars are those
 after which rl-baselines3-zoo publishes its figure of the same algorithm. "credits" is REINFORCE with each of the
-things that an action can be credited with, after half the steps; there is no bar in it.
+things that an action can be credited with, after fewer steps; there is no bar in it.
 """
 
 import argparse
@@ -37,7 +37,7 @@ BARS = {
 BASELINE = {"actor": "reinforce", "credit": "advantage"}
 ACTORS = ["ppo", "a2c", "reinforce", "baseline", "dqn", "sac", "credits"]
 EPISODES = 100
-CREDITED_UPDATES = 100
+CREDITED_UPDATES = 40
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ A2C = PPO | {
 }  # fmt: skip
 REINFORCE = PPO | {
     "updates": 200, "batch_size": None, "copies": 8, "rollout": None, "credit": "reward-to-go", "trace": 1.0,
-    "epochs": 1, "clip": 0.0, "learning_rate": 1e-2, "decay": True, "normalise": False,
+    "epochs": 1, "clip": 0.0, "learning_rate": 1e-2, "decay": True,
 }  # fmt: skip
 
 DQN = {
@@ -138,7 +138,7 @@ RECIPES: dict[str, dict[str, dict]] = {
             "updates": 1_000, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
         },
     },
-    "reinforce": {"": REINFORCE},
+    "reinforce": {"": REINFORCE, "CartPole-v1": REINFORCE | {"updates": 100}},
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
