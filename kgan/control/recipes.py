@@ -122,10 +122,10 @@ RECIPES: dict[str, dict[str, dict]] = {
             "epochs": 20, "learning_rate": 1e-3, "decay": True, "normalise": False,
         },
         "Pendulum-v1": PPO | {
-            "updates": 96, "rollout": 256, "discount": 0.95, "learning_rate": 1e-3, "decay": True,
+            "updates": 80, "rollout": 256, "discount": 0.95, "learning_rate": 1e-3, "decay": True,
         },
         "MountainCar-v0": PPO | {
-            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4, "decay": True,
+            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4,
         },
         "LunarLander-v3": PPO | {
             "updates": 61, "batch_size": 64, "copies": 16, "rollout": 1_024, "discount": 0.999, "trace": 0.98,
@@ -135,10 +135,10 @@ RECIPES: dict[str, dict[str, dict]] = {
     "a2c": {
         "": A2C,
         "CartPole-v1": A2C | {
-            "updates": 1_000, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
+            "updates": 700, "rollout": 32, "trace": 0.95, "learning_rate": 3e-3, "normalise": False,
         },
     },
-    "reinforce": {"": REINFORCE, "CartPole-v1": REINFORCE | {"updates": 100}},
+    "reinforce": {"": REINFORCE, "CartPole-v1": REINFORCE | {"updates": 60}},
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
