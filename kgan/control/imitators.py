@@ -50,8 +50,8 @@ class ImitationOptions:
     """Of gail: the game, any of image_generation's; minimax is Ho & Ermon's. Left out: wasserstein. (airl plays
     minimax.)"""
     penalty: str | None = None
-    """Of gail and airl: what keeps the discriminator smooth; none for nothing. Left out: gradient-penalty, and
-    zero-centred for airl."""
+    """Of gail and airl: what keeps the discriminator smooth; none for nothing. Left out: gradient-penalty, and none for
+    airl."""
     discriminator_learning_rate: float = 3e-4
     """Of gail and airl: how fast the discriminator learns, by Adam."""
     state_only: bool = False
@@ -76,7 +76,7 @@ RECIPES = {
     "behaviour-cloning": USUAL,
     "dagger": USUAL,
     "gail": GAIL,
-    "airl": GAIL | {"objective": "minimax", "penalty": "zero-centred"},
+    "airl": GAIL | {"objective": "minimax", "penalty": "none"},
 }
 
 LEAST = {"episodes": 1, "every": 1, "round_updates": 1, "rounds": 0, "horizon": 0, "warm_start": 0}

@@ -103,13 +103,19 @@ def test_a_resumed_game_goes_on_bit_for_bit(kind, objective, penalty):
         assert np.array_equal(value, states[1][name], equal_nan=True), name
 
 
-def test_one_episode_is_imitated():
+@pytest.mark.parametrize(
+    ("kind", "game"),
+    [
+        (AdversarialImitator, {"objective": "wasserstein", "penalty": "gradient-penalty"}),
+        (ShapedImitator, {}),
+    ],
+)
+def test_one_episode_is_imitated(kind, game):
     """Balancing 100 steps, from ten of them; at random a pole falls after 22."""
     environments = Environments("CartPole-v1", 8, 0, limit=100)
     shown = demonstrated(played("CartPole-v1", 100), environments.spaces, 100, every=10)
     options = OnPolicyOptions(rollout=64, minibatch=128, epochs=5, learning_rate=1e-3, entropy=0.01)
-    judge = JudgeOptions(objective="wasserstein", penalty="gradient-penalty", batch_size=32)
-    ours = AdversarialImitator(environments, options, shown, judge, normalise=True)
+    ours = kind(environments, options, shown, JudgeOptions(batch_size=32, **game), normalise=True)
     for _ in range(30):
         ours.train_step(None)
     assert len(shown.transitions) == 10 and ours.recent_return() > 60
