@@ -38,12 +38,16 @@ def make(name: str, horizon: int = 0, **options) -> gymnasium.Env:
     """The environment of this id, cut off after so many steps; 0 leaves it as it is. `options` are gymnasium's.
 
     A fixed horizon is the same for good and bad players, so that how long an episode is tells nothing of the reward.
+    Observations are vectors: whatever else they are is flattened as gymnasium does it, one choice to one-hot.
     """
     environment = experience.make(name)
-    if not horizon and not options:
+    if horizon or options:
+        environment.close()
+        environment = gymnasium.make(name, max_episode_steps=horizon or None, **options)
+    space = environment.observation_space
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         return environment
-    environment.close()
-    return gymnasium.make(name, max_episode_steps=horizon or None, **options)
+    return gymnasium.wrappers.FlattenObservation(environment)
 
 
 def drawn(name: str, horizon: int = 0) -> gymnasium.Env:

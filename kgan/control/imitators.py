@@ -141,9 +141,18 @@ def to_clone(options: ImitationOptions, split: str, learn: Learn) -> Data:
 
 
 def cloner(options: ImitationOptions, data: Data) -> BehaviourCloner:
-    """Two hidden layers over observations of mean 0 and variance 1."""
+    """Two hidden layers over observations of mean 0 and variance 1.
+
+    Raises:
+        UsageError: for actions that are neither one choice nor a vector.
+    """
     space = imitation.make(options.environment).action_space
     discrete = isinstance(space, gymnasium.spaces.Discrete)
+    if not discrete and not (isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1):
+        raise UsageError(
+            f"the actions of {options.environment} are {space}, but --method {options.method} learns one choice or a "
+            "vector: use gail."
+        )
     columns = 1 if discrete else space.shape[0]
     size = data.shape[0] - columns
     network = networks.get("mlp").discriminator(

@@ -79,6 +79,15 @@ def test_pairs_are_what_was_done_where_and_one_in_so_many():
     assert some.returns.tolist() == [7, 3, 10]
 
 
+@pytest.mark.parametrize(("name", "size"), [("FrozenLake-v1", 16), ("Blackjack-v1", 32 + 11 + 2)])
+def test_observations_that_are_choices_become_vectors(name, size, tmp_path):
+    environment = imitation.make(name, 5)
+    demonstrations.save(demonstrations.record(environment, lambda seen: 0, 2), tmp_path / "some.npz")
+    found = demonstrations.load(tmp_path / "some.npz", environment)
+    assert found.observations.shape[1] == size and found.environment == name
+    assert imitation.play(name, lambda seen: np.zeros(len(seen), int), 2, 5).observations.shape[1] == size
+
+
 def write_minari(directory, shown, parts=False):
     """As Minari 0.5.4 lays a data set out."""
     directory.mkdir()
