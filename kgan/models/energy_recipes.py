@@ -27,7 +27,7 @@ GAMES = {"ebgan": (EBGAN, ("margin", "pull_away_weight")), "began": (BEGAN, ("ga
 
 OF_SCORES = (
     "objective", "penalty", "penalty_weight", "network", "weight_clip", "instance_noise", "label_smooth", "label_flip",
-    "ensemble", "ensemble_sharing",
+    "jitter", "ensemble", "ensemble_sharing",
 )  # fmt: skip
 """Options of a GAN that mean nothing to a discriminator that reconstructs instead of scoring."""
 

@@ -134,6 +134,7 @@ class GAN(LatentGame):
         instance_noise: float = 0.0,
         instance_noise_updates: int = 10_000,
         label_flip: float = 0.0,
+        jitter: float = 0.0,
         **kwargs,
     ):
         """Put the two players together.
@@ -147,6 +148,9 @@ class GAN(LatentGame):
             instance_noise: standard deviation of the noise added to what the discriminator sees, at the start;
                 it falls to zero over `instance_noise_updates` (Sønderby 2017).
             label_flip: the share of real and generated samples whose roles are swapped for the discriminator.
+            jitter: how far all images, real and generated, are turned, stretched and shifted at random before the
+                discriminator sees them in training, as of `kgan.regularisation.jitter` (differentiable augmentation,
+                Zhao et al. 2020): with few data it would otherwise learn them by heart.
             kwargs: `critic_steps`, `average_decay`, `seed` of `AdversarialModel`.
         """
         super().__init__(generator, discriminator, **kwargs)
@@ -156,6 +160,11 @@ class GAN(LatentGame):
         self.instance_noise = instance_noise
         self.instance_noise_updates = instance_noise_updates
         self.label_flip = label_flip
+        self.jitter = jitter
+        if not jitter >= 0:
+            raise UsageError(f"jitter is {jitter}: give 0 or more, such as 0.05.")
+        if jitter and not self.makes_images:
+            raise UsageError(f"jitter {jitter} turns images but samples are {self.sample_shape}: leave it at 0.")
         if (
             self.penalty is not None
             and self.penalty.per_sample
@@ -189,7 +198,7 @@ class GAN(LatentGame):
             discriminator: a network, or any callable of (samples, training=...).
             fake_weight: of the generated samples; only 1 for an objective that does not tell the two sides apart.
         """
-        real, fake = self._noisy(real, draw(seed, 1)), self._noisy(fake, draw(seed, 2))
+        real, fake = self.shown(real, seed, 1, training), self.shown(fake, seed, 2, training)
         # Real and generated go through separately, so that batch statistics stay apart.
         real_scores = discriminator(real, training=training)
         fake_scores = discriminator(fake, training=training)
@@ -206,13 +215,19 @@ class GAN(LatentGame):
 
     def loss_of_generating(self, discriminator: Callable, fake, seed: tf.Tensor, training: bool) -> tf.Tensor:
         """A generator's loss for its samples, before this discriminator."""
-        return self.objective.generator_loss(discriminator(self._noisy(fake, draw(seed, 5)), training=training))
+        return self.objective.generator_loss(discriminator(self.shown(fake, seed, 5, training), training=training))
 
-    def _noisy(self, samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    def shown(self, samples: tf.Tensor, seed: tf.Tensor, k: int, training: bool) -> tf.Tensor:
+        """Samples as the discriminator is shown them: jittered and noisy, where that is asked for.
+
+        The k-th draw of the step's seed is used, and the one 8 after it.
+        """
+        if self.jitter and training:
+            samples = regularisation.jitter(samples, self.jitter, draw(seed, k + 8))
         if not self.instance_noise:
             return samples
         stddev = regularisation.noise_stddev(self.updates.value, self.instance_noise, self.instance_noise_updates)
-        return regularisation.instance_noise(samples, stddev, seed)
+        return regularisation.instance_noise(samples, stddev, draw(seed, k))
 
     # Saving.
 
@@ -226,6 +241,7 @@ class GAN(LatentGame):
             "instance_noise": self.instance_noise,
             "instance_noise_updates": self.instance_noise_updates,
             "label_flip": self.label_flip,
+            "jitter": self.jitter,
         }
 
 

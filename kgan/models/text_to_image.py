@@ -85,7 +85,7 @@ class TextToImageGAN(GAN):
         critic, mismatch = self._told(ids[:, None]), tf.constant(0.0)
         if self.matching:
             wrong = tf.roll(ids, 1, axis=0)
-            scores = self._told(wrong[:, None])(self._noisy(images, draw(seed, 1)), training)
+            scores = self._told(wrong[:, None])(self.shown(images, seed, 1, training), training)
             losses = tf.reshape(self.objective.fake_loss(tf.cast(scores, tf.float32)), [-1])
             is_wrong = tf.cast(tf.reduce_any(wrong != ids, axis=1), tf.float32)
             mismatch = tf.math.divide_no_nan(tf.reduce_sum(losses * is_wrong), tf.reduce_sum(is_wrong))
