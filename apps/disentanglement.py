@@ -166,7 +166,7 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
         scale = [1.0] * options.latent_dim + [options.emphasis] * codes.size
         generator = keras.Model(latents, generator(keras.layers.Rescaling(scale)(latents)), name=generator.name)
         weights = {"information_weight": options.information, "continuous_weight": options.continuous_weight}
-        return InfoGAN(generator, judge, *rules, codes=codes, jitter=options.jitter, **weights, **given)
+        return InfoGAN(generator, judge, *rules, codes=codes, **weights, **given)
 
     inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)
     return build_gan(inner, shape, options.updates, options.seed, options.devices.jit, infogan)

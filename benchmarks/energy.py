@@ -25,7 +25,7 @@ from kgan.metrics.features import feature_network
 from kgan.training import callbacks, devices
 
 MODELS: dict[str, dict[str, Any]] = {
-    "wgan-gp": {"objective": "wgan-gp"},
+    "wgan-gp": {"objective": "wgan-gp", "jitter": 0.0},  # the paper's
     "ebgan": {"model": "ebgan"},
     "began": {"model": "began"},
 }

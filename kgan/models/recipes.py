@@ -35,6 +35,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "dragan": PLAIN | {"objective": "non-saturating", "penalty": "dragan"},
     "r1gan": PLAIN | {
         "objective": "non-saturating", "penalty": "r1", "penalty_weight": 1.0, "beta_1": 0.0, "beta_2": 0.99,
+        # Five times DCGAN's rate, as for WGAN-GP: the penalty holds the game together.
+        "generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3,
     },
     "sngan": PLAIN | {
         "objective": "hinge", "spectral": True, "discriminator_normalisation": "none", "beta_1": 0.0, "beta_2": 0.9,

@@ -13,7 +13,7 @@ from kgan.serving import exported
 
 def test_began_trains_shows_reconstructions_and_exports(tmp_path, capsys):
     write_pictures(tmp_path / "pictures")
-    options = ["--model", "began", "--objective", "dcgan", "--code-dim", "4"]
+    options = ["--model", "began", "--objective", "r1gan", "--code-dim", "4"]
     directory = train("image_generation", tmp_path, *options)
     header, *rows = (directory / "metrics.csv").read_text().splitlines()
     assert {"k", "balance", "convergence"} <= set(header.split(",")) and len(rows) == 3
