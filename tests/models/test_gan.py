@@ -12,7 +12,8 @@ SEED = tf.constant([3, 0], tf.int64)
 
 
 def gan(shape=(8, 8, 1), **options) -> GAN:
-    generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(int(np.prod(shape))), keras.layers.Reshape(shape)])
+    values = keras.layers.Dense(int(np.prod(shape)))
+    generator = keras.Sequential([keras.Input((2,)), values, keras.layers.Reshape(shape)])
     discriminator = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(1)])
     return GAN(generator, discriminator, **options)
 

@@ -1,4 +1,4 @@
-"""Convolutions between images and features: the same sums as Keras's own layers, and the same first and second gradients."""
+"""Convolutions between images and features: sums, gradients and second gradients are those of Keras's own layers."""
 
 import keras
 import numpy as np
