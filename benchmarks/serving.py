@@ -7,10 +7,13 @@ processors that the benchmark is given; the kinds of calls take turns, A B C A B
 """
 
 import argparse
-import asyncio
+import collections
 import json
 import os
+import re
+import select
 import shutil
+import socket
 import statistics
 import tempfile
 import time
@@ -67,9 +70,9 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
         return statistics.median(times)
 
     kinds: dict[str, Callable[[], list[float]]] = {
-        "batched": lambda: asyncio.run(_closed(batched.port, latents, CLIENTS, given.seconds)),
-        "unbatched": lambda: asyncio.run(_closed(single.port, latents, CLIENTS, given.seconds)),
-        "alone": lambda: asyncio.run(_closed(single.port, latents, 1, given.seconds)),
+        "batched": lambda: _load(batched.port, latents, CLIENTS, given.seconds),
+        "unbatched": lambda: _load(single.port, latents, CLIENTS, given.seconds),
+        "alone": lambda: _load(single.port, latents, 1, given.seconds),
     }
     for ask in kinds.values():
         ask()
@@ -82,7 +85,7 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
             rates[kind].append(len(times) / given.seconds)
             if kind == "alone":
                 alone.append(statistics.median(times))
-        times = asyncio.run(_open(batched.port, latents, rates["batched"][-1] / 2, given.seconds))
+        times = _load(batched.port, latents, 4 * CLIENTS, given.seconds, rates["batched"][-1] / 2)
         tails.append(float(np.percentile(times, 99)))
     for server in (batched, single):
         server.stop()
@@ -137,52 +140,42 @@ def _message(port: int, latents: np.ndarray) -> bytes:
     return head.encode() + body
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, message: bytes) -> None:
-    writer.write(message)
-    head = await reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200"), head
-    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-    await reader.readexactly(int(length.split(b":")[1]))
+def _load(port: int, latents: np.ndarray, connections: int, seconds: float, rate: float = 0) -> list[float]:
+    """The seconds that each answer takes.
 
-
-async def _closed(port: int, latents: np.ndarray, clients: int, seconds: float) -> list[float]:
-    """So many clients, each of which asks again as soon as it is answered; the time of each call."""
-    message, times = _message(port, latents), []
-    until = time.perf_counter() + seconds
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (begun := time.perf_counter()) < until:
-            await _ask(reader, writer, message)
-            times.append(time.perf_counter() - begun)
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return times
-
-
-async def _open(port: int, latents: np.ndarray, rate: float, seconds: float) -> list[float]:
-    """Requests that arrive at this rate whatever the answers do; the time from its due of each."""
-    message, times = _message(port, latents), []
-    free: asyncio.Queue = asyncio.Queue()
-    for _ in range(CLIENTS * 4):
-        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
-
-    async def one(due: float) -> None:
-        connection = await free.get()
-        await _ask(*connection, message)
-        times.append(time.perf_counter() - due)
-        free.put_nowait(connection)
-
-    random, tasks, due = np.random.default_rng(0), [], time.perf_counter()
-    until = due + seconds
-    while due < until:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        tasks.append(asyncio.create_task(one(due)))
-        due += random.exponential(1 / rate)
-    await asyncio.gather(*tasks)
-    while not free.empty():
-        free.get_nowait()[1].close()
+    Each connection asks again as soon as it is answered; with a rate, requests arrive at random (Poisson) whatever the
+    answers do, and time counts from when each was due.
+    """
+    message, clock, size = _message(port, latents), time.perf_counter, 0
+    free = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    begun: dict[socket.socket, float] = {}
+    got: dict[socket.socket, bytes] = {}
+    times, start = [], clock()
+    gaps = np.random.default_rng(0).exponential(1 / rate, int(rate * seconds)) if rate else np.zeros(connections)
+    dues = collections.deque((start + np.cumsum(gaps)).tolist())
+    while dues or begun:
+        while dues and free and dues[0] <= clock():
+            connection = free.pop()
+            begun[connection], got[connection] = dues.popleft(), b""
+            connection.send(message)
+        wait = max(0.0, dues[0] - clock()) if dues and free else None
+        for connection in select.select(list(begun), [], [], wait)[0]:
+            answer = got[connection] = got[connection] + connection.recv(1 << 16)
+            if not size and b"\r\n\r\n" in answer:  # every answer has the same size
+                head, _, _ = answer.partition(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200"), answer
+                size = len(head) + 4 + int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+            if len(answer) != size:
+                continue
+            now = clock()
+            times.append(now - begun.pop(connection))
+            if rate or now > start + seconds:
+                free.append(connection)
+            else:
+                begun[connection], got[connection] = now, b""
+                connection.send(message)
+    for connection in free:
+        connection.close()
     return times
 
 

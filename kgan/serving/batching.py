@@ -9,10 +9,12 @@ computed by itself, several at a time on several threads. The queue is bounded: 
 import asyncio
 import collections
 import dataclasses
+import itertools
 import os
+import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 
@@ -27,10 +29,10 @@ class Limits:
 
     max_batch_size: int = 64
     """Rows computed together; 1 is one request at a time. A request of more rows is computed by itself."""
-    batch_timeout_micros: int = 1000
-    """How long the first request of a batch waits for others."""
+    batch_timeout_micros: int = 0
+    """How long the first request of a batch waits for others while a thread is idle."""
     num_batch_threads: int = 0
-    """Batches computed at the same time; 0 is the number of processors."""
+    """Batches computed at the same time; 0 is one less than processors, as the event loop needs one."""
     max_enqueued: int = 512
     """Requests that wait; further ones are refused."""
 
@@ -38,7 +40,7 @@ class Limits:
     def threads(self) -> int:
         """Of the pool."""
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.num_batch_threads or usable
+        return self.num_batch_threads or max(1, usable - 1)
 
 
 @dataclasses.dataclass(eq=False)
@@ -57,16 +59,22 @@ class Scheduler:
         self.waiting = 0
         self._queues: collections.OrderedDict[tuple, collections.deque[_Task]] = collections.OrderedDict()
         self._idle = limits.threads
-        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="batch")
+        self._loop = asyncio.get_running_loop()
+        self._ready: SimpleQueue = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"batch-{index}", daemon=True) for index in range(limits.threads)
+        ]
+        for thread in self._threads:
+            thread.start()
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(
-        self, servable: Servable, signature: Signature, inputs: Mapping[str, np.ndarray]
+        self, servable: Servable, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float
     ) -> dict[str, np.ndarray]:
         """The outputs of a request whose inputs were checked.
 
         Raises:
-            ServingError: too many wait, or the computation failed.
+            ServingError: too many wait, the computation failed, or took more than `timeout` seconds.
         """
         if self.waiting >= self.limits.max_enqueued:
             raise ServingError(
@@ -78,24 +86,30 @@ class Scheduler:
             sizes = {len(value) for value in inputs.values()}
             if len(sizes) == 1 and (rows := sizes.pop()):  # otherwise the graph says what it thinks of it
                 shapes = tuple(inputs[key].shape[1:] for key in signature.inputs)
-        task = _Task(inputs, rows, asyncio.get_running_loop().create_future(), time.perf_counter())
+        task = _Task(inputs, rows, self._loop.create_future(), time.perf_counter())
         key = servable, signature, shapes
         self._queues.setdefault(key, collections.deque()).append(task)
         self.waiting += 1
         self._dispatch()
+        limit = self._loop.call_later(timeout, _expire, task, timeout)
         try:
             return await task.answer
-        except asyncio.CancelledError:  # given up by its caller; whoever waits makes room for others
+        except BaseException:  # given up; whoever waits makes room for others
             if task in self._queues.get(key, ()):
                 self._queues[key].remove(task)
                 self.waiting -= 1
             raise
+        finally:
+            limit.cancel()
 
     def close(self) -> None:
         """Wait for what is being computed."""
         if self._timer:
             self._timer.cancel()
-        self._pool.shutdown(cancel_futures=True)
+        for _ in self._threads:
+            self._ready.put(None)
+        for thread in self._threads:
+            thread.join()
 
     def _dispatch(self) -> None:
         """Give idle threads what is ready, each queue in its turn."""
@@ -114,7 +128,7 @@ class Scheduler:
                     soonest = min(wait, soonest or wait)
             if ready is None:
                 if soonest:
-                    self._timer = asyncio.get_running_loop().call_later(soonest, self._dispatch)
+                    self._timer = self._loop.call_later(soonest, self._dispatch)
                 return
             self._start(ready)
 
@@ -145,17 +159,17 @@ class Scheduler:
             self.metrics.waited.observe((now - task.since) * 1e6, servable.name)
         self.metrics.batches.observe(rows or 1, servable.name)
         self._idle -= 1
-        running = asyncio.get_running_loop().run_in_executor(
-            self._pool, self._compute, servable, signature, [task.inputs for task in batch]
-        )
-        running.add_done_callback(lambda done: self._finish(batch, done))
+        self._ready.put((servable, signature, batch))
 
-    def _finish(self, batch: list[_Task], done: asyncio.Future) -> None:
+    def _work(self) -> None:
+        """Compute what is ready until None is; in each thread."""
+        while work := self._ready.get():
+            servable, signature, batch = work
+            answers = self._compute(servable, signature, [task.inputs for task in batch])
+            self._loop.call_soon_threadsafe(self._finish, batch, answers)
+
+    def _finish(self, batch: list[_Task], answers: list) -> None:
         self._idle += 1
-        if done.cancelled():
-            answers = [ServingError(Code.UNAVAILABLE, "the server is shutting down")] * len(batch)
-        else:
-            answers = done.result()
         for task, answer in zip(batch, answers, strict=True):
             if task.answer.done():
                 continue
@@ -181,12 +195,17 @@ class Scheduler:
         return answers
 
 
+def _expire(task: _Task, timeout: float) -> None:
+    if not task.answer.done():
+        told = f"no answer within {timeout:g} seconds: ask for less, or later"
+        task.answer.set_exception(ServingError(Code.DEADLINE_EXCEEDED, told))
+
+
 def _together(signature: Signature, batch: list) -> list[dict[str, np.ndarray]]:
     joined = {key: np.concatenate([inputs[key] for inputs in batch]) for key in signature.inputs}
     outputs = signature.run(joined)
-    ends = np.cumsum([len(next(iter(inputs.values()))) for inputs in batch])
+    ends = [0, *itertools.accumulate(len(next(iter(inputs.values()))) for inputs in batch)]
     for key, value in outputs.items():
         if len(value) != ends[-1]:
             raise ServingError(Code.FAILED_PRECONDITION, f"output {key!r} has {len(value)} rows of {ends[-1]}")
-    split = {key: np.split(value, ends[:-1]) for key, value in outputs.items()}
-    return [{key: split[key][index] for key in split} for index in range(len(batch))]
+    return [{key: value[begin:end] for key, value in outputs.items()} for begin, end in itertools.pairwise(ends)]

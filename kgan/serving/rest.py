@@ -7,12 +7,13 @@ GET  /monitoring/prometheus/metrics
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import mimetypes
 import re
 import urllib.parse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from google.protobuf import json_format
@@ -80,9 +81,8 @@ class RestApi:
 
     async def _api(self, method: str, path: str, scope, receive) -> bytes:
         if method == "POST":
-            if match := _PREDICT.fullmatch(path):
-                verb = match[4].lower()
-                asked = _asked(match)
+            if route := _post(path):
+                asked, verb = route
                 with self.service.counted(asked.name, verb.capitalize(), "REST"):
                     with self.service.room() as take:
                         body = await self._body(scope, receive, take)
@@ -132,13 +132,14 @@ class RestApi:
 
     async def _body(self, scope, receive, take: Callable[[int], None]) -> bytes:
         """The whole body; too large, too many and too slow ones are refused as soon as that is known."""
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        if length.isdigit() and int(length) > self.service.largest:
-            raise invalid_size(self.service.largest)
-        pieces = []
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > self.service.largest:
+                raise invalid_size(self.service.largest)
+        pieces, is_whole = [], False
         try:
             async with asyncio.timeout(self.service.timeout):
-                async for piece in _pieces(receive):
+                while not is_whole:
+                    piece, is_whole = await _piece(receive)
                     take(len(piece))
                     pieces.append(piece)
         except TimeoutError:
@@ -147,13 +148,12 @@ class RestApi:
 
     async def _let_pass(self, receive) -> None:
         """Read on without keeping anything: whoever is still sending would not see that he was refused."""
-        size = 0
+        size, is_whole = 0, False
         with contextlib.suppress(TimeoutError, ServingError):
             async with asyncio.timeout(min(5.0, self.service.timeout)):
-                async for piece in _pieces(receive):
+                while not is_whole and size <= 4 * self.service.largest:
+                    piece, is_whole = await _piece(receive)
                     size += len(piece)
-                    if size > 4 * self.service.largest:
-                        break
 
     # Everything else.
 
@@ -174,15 +174,12 @@ class RestApi:
         return 200, f"{kind}; charset=utf-8" if kind.startswith("text/") else kind, found.read_bytes()
 
 
-async def _pieces(receive) -> AsyncIterator[bytes]:
-    """The parts of a body."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ServingError(Code.CANCELLED, "the caller went away")
-        yield message.get("body", b"")
-        if not message.get("more_body"):
-            return
+async def _piece(receive) -> tuple[bytes, bool]:
+    """The next part of a body, and whether it is the last."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ServingError(Code.CANCELLED, "the caller went away")
+    return message.get("body", b""), not message.get("more_body")
 
 
 _SAFE = [
@@ -194,6 +191,13 @@ _SAFE = [
     ),
     (b"cache-control", b"no-cache"),
 ]
+
+
+@functools.lru_cache(maxsize=128)
+def _post(path: str) -> tuple[Asked, str] | None:
+    """The model and what is to be done with it."""
+    match = _PREDICT.fullmatch(path)
+    return (_asked(match), match[4].lower()) if match else None
 
 
 def _asked(match: re.Match) -> Asked:

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import signal
 import socket
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kgan.errors import UsageError
@@ -45,9 +47,10 @@ class Options:
     max_batch_size: int = Limits.max_batch_size
     """Rows of several requests that are computed together; 1 is one request at a time."""
     batch_timeout_micros: int = Limits.batch_timeout_micros
-    """How long the first request of a batch waits for others."""
+    """How long the first request of a batch waits for others while nothing is computed; with 0, what arrives during a
+    computation is the next batch."""
     num_batch_threads: int = Limits.num_batch_threads
-    """Batches computed at the same time; 0 is the number of processors."""
+    """Batches computed at the same time; 0 is one less than processors, as one answers the callers."""
     max_enqueued: int = Limits.max_enqueued
     """Requests that wait; further ones are refused at once (503)."""
     max_samples: int = 2048
@@ -92,9 +95,10 @@ def run(options: Options) -> None:
     rules = read_config(options.config) if options.config else None
     repository = Repository(options.models, rules, keep=options.versions, settle=options.settle)
     listening = _socket(options.host, options.port)
+    gc.freeze()  # looking through all of TensorFlow for garbage would hold up requests for tenths of a second
     repository.scan()
     try:
-        asyncio.run(_serve(options, repository, listening))
+        uvloop.run(_serve(options, repository, listening))
     finally:
         repository.close()
 
@@ -106,8 +110,8 @@ async def _serve(options: Options, repository: Repository, listening: socket.soc
     service = Service(repository, limits, timeout=options.timeout, most=options.max_samples, largest=options.max_bytes)
     server = _Server(
         uvicorn.Config(
-            RestApi(service), loop="asyncio", http=_Protocol, ws="none", lifespan="off",
-            interface="asgi3", access_log=False, log_level="error", server_header=False, date_header=True,
+            RestApi(service), loop="none", http=_Protocol, ws="none", lifespan="off", interface="asgi3",
+            access_log=False, proxy_headers=False, log_level="error", server_header=False, date_header=True,
             limit_concurrency=_MOST_CONNECTIONS, timeout_keep_alive=75, timeout_graceful_shutdown=10,
         )
     )  # fmt: skip

@@ -75,14 +75,7 @@ class Service:
                 raise missing(signature_name or DEFAULT)
             inputs = decode(signature)
             signature.check(inputs, self.most)
-            try:
-                async with asyncio.timeout(self.timeout):
-                    outputs = await self.scheduler.run(servable, signature, inputs)
-            except TimeoutError:
-                raise ServingError(
-                    Code.DEADLINE_EXCEEDED, f"no answer within {self.timeout:g} seconds: ask for less, or later"
-                ) from None
-            return Answer(outputs, servable.version)
+            return Answer(await self.scheduler.run(servable, signature, inputs, self.timeout), servable.version)
 
     def refuse_method(self, asked: Asked, signature_name: str, kind: str, verb: str) -> ServingError:
         """Why a model cannot `classify` or `regress`, in TF Serving's words."""

@@ -54,7 +54,7 @@ def run(work, model=None, **limits):
 def test_each_gets_its_own_rows():
     async def work(scheduler, model):
         requests = [rows([1.0, 1], [2, 2]), rows([3.0, 3]), rows([4.0, 4], [5, 5], [6, 6]), rows([7.0])]
-        return requests, await asyncio.gather(*(scheduler.run(model, model, request) for request in requests))
+        return requests, await asyncio.gather(*(scheduler.run(model, model, request, 9) for request in requests))
 
     (requests, answers), model = run(work, batch_timeout_micros=50_000)
     for request, answer in zip(requests, answers, strict=True):
@@ -66,7 +66,7 @@ def test_each_gets_its_own_rows():
 def test_the_size_of_a_batch():
     async def work(scheduler, model):
         sizes = [3, 3, 3, 20, 1, 0]
-        await asyncio.gather(*(scheduler.run(model, model, {"x": np.ones((size, 1), np.float32)}) for size in sizes))
+        await asyncio.gather(*(scheduler.run(model, model, {"x": np.ones((size, 1), np.float32)}, 9) for size in sizes))
 
     _, model = run(work, max_batch_size=8, batch_timeout_micros=20_000)
     assert sorted(len(asked) for asked in model.asked) == [0, 1, 3, 6, 20]  # in the order in which they came
@@ -76,7 +76,7 @@ def test_the_size_of_a_batch():
 
 def test_a_full_batch_does_not_wait():
     async def work(scheduler, model):
-        await asyncio.gather(*(scheduler.run(model, model, rows([1.0])) for _ in range(4)))
+        await asyncio.gather(*(scheduler.run(model, model, rows([1.0]), 9) for _ in range(4)))
 
     _, model = run(work, max_batch_size=4, batch_timeout_micros=10**9)
     assert [len(asked) for asked in model.asked] == [4]
@@ -87,7 +87,7 @@ def test_without_rows_each_is_computed_by_itself():
     model.is_batchable = False
 
     async def work(scheduler, model):
-        return await asyncio.gather(*(scheduler.run(model, model, rows([1.0])) for _ in range(5)))
+        return await asyncio.gather(*(scheduler.run(model, model, rows([1.0]), 9) for _ in range(5)))
 
     run(work, model, batch_timeout_micros=10**9)
     assert [len(asked) for asked in model.asked] == [1] * 5
@@ -95,7 +95,7 @@ def test_without_rows_each_is_computed_by_itself():
 
 def test_one_that_fails_does_not_fail_the_others():
     async def work(scheduler, model):
-        asked = [scheduler.run(model, model, rows([value])) for value in (1.0, 13, 2)]
+        asked = [scheduler.run(model, model, rows([value]), 9) for value in (1.0, 13, 2)]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     (first, second, third), model = run(work, batch_timeout_micros=20_000)
@@ -106,11 +106,11 @@ def test_one_that_fails_does_not_fail_the_others():
 def test_a_full_queue_refuses_at_once():
     async def work(scheduler, model):
         model.gate.clear()
-        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]))) for i in range(4)]
+        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(4)]
         await asyncio.sleep(0.05)  # one is computed, three wait
         assert scheduler.waiting == 3
         with pytest.raises(ServingError, match="queue to which this task was submitted is full") as caught:
-            await scheduler.run(model, model, rows([9.0]))
+            await scheduler.run(model, model, rows([9.0]), 9)
         assert caught.value.code.http == 503
         tasks[1].cancel()  # whoever gives up makes room
         await asyncio.sleep(0)
@@ -123,13 +123,42 @@ def test_a_full_queue_refuses_at_once():
     assert found == [0, 4, 6] and [float(asked[0, 0]) for asked in model.asked] == [0, 2, 3]
 
 
+def test_what_arrives_during_a_computation_is_the_next_batch():
+    async def work(scheduler, model):
+        model.gate.clear()
+        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(5)]
+        await asyncio.sleep(0.02)
+        model.gate.set()
+        await asyncio.gather(*tasks)
+
+    _, model = run(work)  # as it is set by default: nobody waits while nothing is computed
+    assert [len(asked) for asked in model.asked] == [1, 4]
+
+
+def test_an_answer_that_takes_too_long():
+    async def work(scheduler, model):
+        model.gate.clear()
+        asked = [scheduler.run(model, model, rows([value]), 0.02) for value in (1.0, 2.0)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert scheduler.waiting == 0
+        model.gate.set()
+        assert (await scheduler.run(model, model, rows([3.0]), 9))["y"] == 6
+        return found
+
+    found, model = run(work)
+    assert [(error.code, error.message) for error in found] == [
+        (Code.DEADLINE_EXCEEDED, "no answer within 0.02 seconds: ask for less, or later")
+    ] * 2
+    assert len(model.asked) == 2  # whoever gave up while waiting is not computed
+
+
 def test_models_take_turns():
     first, second = Model(), Model()
 
     async def work(scheduler, model):
         first.gate.clear()
-        tasks = [asyncio.ensure_future(scheduler.run(first, first, rows([1.0]))) for _ in range(10)]
-        tasks.append(asyncio.ensure_future(scheduler.run(second, second, rows([1.0]))))
+        tasks = [asyncio.ensure_future(scheduler.run(first, first, rows([1.0]), 9)) for _ in range(10)]
+        tasks.append(asyncio.ensure_future(scheduler.run(second, second, rows([1.0]), 9)))
         await asyncio.sleep(0.02)
         first.gate.set()
         await tasks[-1]
