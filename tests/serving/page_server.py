@@ -38,6 +38,10 @@ CAPTIONS = {"inputs": {"captions": SENTENCES, "seed": spec("int64")}, "outputs":
 WRITE = {"inputs": {"seed": spec("int64"), "count": WHOLE}, "outputs": {"sentences": SENTENCES}}
 SPEAK = {"inputs": {"texts": SENTENCES}, "outputs": {"waves": spec("float32", None, None)}}
 ACT = {"inputs": {"observation": spec("float32", None, 2, 3), "greedy": spec("bool")}, "outputs": {"action": NUMBER}}
+POLICY = {
+    "act": {"inputs": {"observations": spec("float32", None, 4)}, "outputs": {"actions": spec("int64", None)}},
+    "value": {"inputs": {"observations": spec("float32", None, 4)}, "outputs": {"values": spec("float32", None)}},
+}
 
 WORDS = {"words": ["red", "blue", "hair"], "shown": ["red hair", "blue hair"]}
 MODELS = {
@@ -57,14 +61,17 @@ MODELS = {
         },
         {},
     ),
+    "agent": (POLICY, {}),
     "others": ({"speak": SPEAK, "act": ACT}, {}),
 }
+
+DATA = {"agent": "CartPole-v1"}
 
 
 def listed(name, signatures, options):
     about = {
         "app": "image_generation", "options": options, "updates": 10, "created": "2026-01-31T12:00:00+00:00",
-        "data": {"name": "digits", "shape": [16, 16, 3], "licence": "CC0: nobody's"},
+        "data": {"name": DATA.get(name, "digits"), "shape": [16, 16, 3], "licence": "CC0: nobody's"},
         "figures": [{"name": "distance", "value": 17.93, "protocol": "against nothing", "standard_error": None}],
     }  # fmt: skip
     return {"name": name, "versions": [1, 2], "about": about, "signatures": signatures}
@@ -77,6 +84,8 @@ def answered(of, inputs, salt):
     if of["dtype"] == "string":
         return [f"sentence {random.integers(1000)} “quoted” it's" for _ in range(rows)]
     shape = [rows if i == 0 else 2000 if size is None else size for i, size in enumerate(of["shape"])]
+    if of["dtype"] == "int64":  # a policy that follows the pole
+        return [int(angle + turning > 0) for _, _, angle, turning in inputs["observations"]]
     if of["dtype"] == "uint8":
         return random.integers(0, 256, shape).tolist()
     return random.normal(0, 0.3, shape).tolist()

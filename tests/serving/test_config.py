@@ -64,7 +64,7 @@ def test_batching_and_monitoring(files):
         max_enqueued_batches=(3, "Int64Value"), num_batch_threads=(4, "Int64Value"),
     )  # fmt: skip
     text_format.Parse(files["batching.config"], batching)
-    assert (batching.max_batch_size.value, batching.batch_timeout_micros.value) == (64, 1000)
+    assert (batching.max_batch_size.value, batching.batch_timeout_micros.value) == (64, 0)
     assert batching.max_enqueued_batches.value * 64 == 512 and batching.num_batch_threads.value == 4
     prometheus = message("PrometheusConfig", enable=(1, "bool"), path=(2, "string"))
     inner = re.search(r"prometheus_config \{(.*)\}", files["monitoring.config"])[1]

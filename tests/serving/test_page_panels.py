@@ -1,7 +1,9 @@
 """What each panel asks of a model, and what it shows of the answer."""
 
+import itertools
 import json
 
+import gymnasium
 import numpy as np
 from browsing import ALERT, ASKED, PIXELS, click, in_chromium, put, tabs
 from page_server import MODELS, answered
@@ -14,6 +16,7 @@ PANELS = {
     "tags": ["Change attributes", "Walk through codes", "Every signature"],
     "autoencoder": ["Draw, and see it come back", "Walk through codes", "Every signature"],
     "poems": ["Write sentences", "Every signature"],
+    "agent": ["Watch the agent", "Every signature"],
     "others": ["Every signature"],
 }
 
@@ -193,6 +196,56 @@ def test_sentences_between_two_that_somebody_types(page, served):
     ends = np.array(answered(MODELS["poems"][0]["encode"]["outputs"]["latents"], encode["inputs"], 0))
     assert encode["inputs"]["sentences"][0] == "it's “new”"
     np.testing.assert_allclose(np.array(decode["inputs"]["latents"])[[0, -1]], ends, atol=1e-4)
+
+
+@in_chromium
+def test_the_world_of_the_agent_is_that_of_gymnasium(page, served):
+    url, _ = served
+    page.open(url)
+    environment = gymnasium.make("CartPole-v1").unwrapped
+    environment.reset(seed=1)
+    actions = np.random.default_rng(1).integers(0, 2, 60).tolist()
+    states = [environment.state]
+    for action in actions:
+        _, _, is_over, _, _ = environment.step(action)
+        states.append(environment.state)
+        if is_over:
+            break
+    assert is_over
+    found = page.run(
+        f"""import('./cartpole.js').then(({{step, isOver}}) => {{
+            const states = [{json.dumps(np.array(states[0]).tolist())}];
+            for (const action of {actions[: len(states) - 1]}) states.push(step(states.at(-1), action));
+            return [states, states.map(isOver)];
+        }})"""
+    )
+    np.testing.assert_allclose(found[0], states, rtol=1e-9)
+    assert found[1] == [False] * (len(states) - 1) + [True]
+
+
+@in_chromium
+def test_the_agent_is_asked_for_every_action(page, served):
+    url, state = served
+    page.open(f"{url}#agent")
+    page.wait(ASKED)
+    (begun,) = (body["inputs"]["observations"] for _, body in state["requests"])
+    assert np.abs(begun).max() <= 0.05
+    click(page, "One step")
+    page.wait("document.querySelector('.seen').textContent.includes('1 of 500')")
+    click(page, "Push to the right")
+    before = page.run(PIXELS.format(selector="'canvas.world'"))
+    click(page, "Watch")
+    page.wait("+/(\\d+) of 500/.exec(document.querySelector('.seen').textContent)[1] > 20")
+    click(page, "Stop")
+    page.wait("document.getElementById('panel').ariaBusy !== 'true'")
+    assert page.run(PIXELS.format(selector="'canvas.world'")) != before
+    asked = [np.array(body["inputs"]["observations"][0]) for _, body in state["requests"]]
+    assert asked[2][1] - asked[1][1] > 0.2  # the push, and the step
+    np.testing.assert_allclose(
+        [b[0] - a[0] for a, b in itertools.pairwise(asked[2:])], [0.02 * a[1] for a in asked[2:-1]], atol=2e-4
+    )
+    page.run("location.hash = '#codes'")  # whoever leaves is followed by no more requests
+    page.wait("document.querySelector('#about h1')?.textContent === 'codes'")
 
 
 @in_chromium

@@ -1,5 +1,6 @@
 /** The panels there are, and which of them a model gets. */
 
+import * as agent from "./panels/agent.js";
 import * as attributes from "./panels/attributes.js";
 import * as captions from "./panels/captions.js";
 import * as codes from "./panels/codes.js";
@@ -21,7 +22,7 @@ import * as signatures from "./panels/signatures.js";
 
 /** The most particular first; the last one suits everything.
  * @type {Panel[]} */
-const PANELS = [captions, attributes, painting, reconstruction, codes, sentences, signatures];
+const PANELS = [captions, attributes, painting, reconstruction, codes, sentences, agent, signatures];
 
 /** Those that suit a model, one at least. */
 export function panelsOf(model) {
