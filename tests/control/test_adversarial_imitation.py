@@ -56,6 +56,12 @@ def test_demonstrations_go_on_to_the_horizon_where_they_ended_by_themselves():
     assert demonstrated(cut_off, spaces, 50).transitions[:, -1].sum() == 0
 
 
+def test_the_time_after_the_end_is_as_far_from_all_else_as_is_asked_for():
+    ours = imitator(idle_distance=4.0)
+    seen = ours.judge.standardised(nothing(ours.spaces).transitions).numpy()[0]
+    assert seen[-1] == 4 and ours.judge.standardised(ours.shown.transitions).numpy()[:, -1].max() == 0
+
+
 @pytest.mark.parametrize("kind", [AdversarialImitator, ShapedImitator])
 def test_over_a_fixed_horizon_a_step_earns_what_it_is_better_than_nothing(kind):
     """Its sum, in which time after the end is worth 0, differs by a constant from that of what the judge says."""
