@@ -38,9 +38,8 @@ def test_demonstrations_are_recorded_and_learnt_from(tmp_path, capsys):
         imitation.record(imitation.RecordOptions(file, model=model, keyboard=True))
 
 
-@pytest.mark.parametrize("method", ["gail", "airl"])
-def test_the_game_is_trained_and_drawn(method, tmp_path):
-    options = ["--method", method, "--warm-start", "2", "--log-every", "1", "--updates", "2"]
+def test_gail_is_trained_and_its_game_drawn(tmp_path):
+    options = ["--method", "gail", "--warm-start", "2", "--log-every", "1", "--updates", "2"]
     directory = train("imitation", tmp_path, *options)
     run("imitation", "export", "--run", directory, "--to", tmp_path / "model", "--count", "3")
     loaded = exported.load(tmp_path / "model")
@@ -49,6 +48,18 @@ def test_the_game_is_trained_and_drawn(method, tmp_path):
     assert np.isfinite(loaded.call("reward", transitions=rows)["rewards"]).all()
     run("imitation", "game", "--run", directory, "--out", tmp_path / "game.png")
     assert Image.open(tmp_path / "game.png").size == (600, 400)
+
+
+@pytest.mark.parametrize("state_only", [False, True])
+def test_the_reward_of_airl_is_exported_without_its_shaping(state_only):
+    chosen = imitators.completed(
+        imitation.Options(method="airl", state_only=state_only, episodes=1, horizon=30, width=4, updates=1)
+    )
+    actor = imitation.Imitation().build(chosen, None)
+    rows = np.zeros((2, 7), np.float32)
+    rows[1, 4] = 1.0  # another action
+    first, second = actor.signatures()["reward"].function(transitions=rows)["rewards"].numpy()
+    assert (first == second) == state_only
 
 
 def test_only_gail_has_a_game(tmp_path):
