@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from examples import BATCH, EXAMPLES, Example
+from tensorflow.core.protobuf import saved_model_pb2
 
 import kgan.models
 from kgan.errors import UsageError
@@ -204,6 +205,7 @@ def test_an_export_answers_as_the_model_does(trained):
     version = export(trained.model, trained.folder / "exported", card={})
     module = tf.saved_model.load(str(version))
     assert set(module.signatures) == {"serving_default", *signatures}
+    assert needs_no_python(version)
     for name, signature in signatures.items():
         answers = {}
         for count in (1, 64):
@@ -227,6 +229,15 @@ def test_an_export_answers_as_the_model_does(trained):
                     one, first = (answers[n][key][:1].numpy().astype(float) for n in (1, 64))
                     np.testing.assert_allclose(one, first, rtol=1e-4, atol=1e-5 if value.dtype.is_floating else 1)
     assert_same(arrays(trained.model), before)
+
+
+def needs_no_python(version: Path) -> bool:
+    """Whether TensorFlow alone can run an export: no Python in a graph, and nothing that Keras must revive."""
+    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes()).meta_graphs[0]
+    graphs = [saved.graph_def.node, *(function.node_def for function in saved.graph_def.library.function)]
+    calls = {node.op for graph in graphs for node in graph if "PyFunc" in node.op}
+    kinds = {node.user_object.identifier for node in saved.object_graph_def.nodes}
+    return not calls and not any("keras" in kind for kind in kinds)
 
 
 def value_for(name: str, spec: tf.TensorSpec, count: int) -> tf.Tensor:
