@@ -24,8 +24,8 @@ from kgan.networks.features import feature_extractor
 
 ADAPTING = ("reversal", "alternating")  # the methods that look at the target's examples without their labels
 IMAGES = {
-    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.3,
-    "entropy": 0.0, "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
+    "network": "dcgan", "features": 128, "hidden": 100, "activation": "relu", "normalisation": "layer", "strength": 0.1,
+    "entropy": 0.1, "optimizer": "adam", "learning_rate": 1e-3, "discriminator_learning_rate": 6e-3,
     "learning_rate_decay": "cosine", "average_decay": 0.99,
 }  # fmt: skip
 POINTS = {
@@ -50,9 +50,9 @@ class Options(TrainOptions):
     """reversal (all networks at once, features against the domain classifier's gradient), alternating (the domain
     classifier first); none (source only) and target (on the target's own labels) are what to compare with."""
     strength: float | None = None
-    """Weight of the wish to confuse the domain classifier (lambda); left out, 0.3 for images, 6 for points."""
+    """Weight of the wish to confuse the domain classifier (lambda); left out, 0.1 for images, 6 for points."""
     entropy: float | None = None
-    """Weight of the wish for certain answers about the target; left out, 0 for images and 0.05 for points."""
+    """Weight of the wish for certain answers about the target; left out, 0.1 for images and 0.05 for points."""
     schedule: Literal["rising", "constant"] = "rising"
     """Let both weights rise from zero as in the paper, by 2 / (1 + exp(-gamma p)) - 1 at the share p of the run."""
     gamma: float = 10.0

@@ -45,8 +45,9 @@ class Options(TrainOptions):
     """Share of the units of those layers that are dropped."""
     normalisation: Literal["batch", "layer", "none"] = "batch"
     """Of generator and encoder."""
-    discriminator_normalisation: Literal["batch", "layer", "none"] = "batch"
-    """Of the discriminator."""
+    discriminator_normalisation: Literal["batch", "layer", "none"] | None = None
+    """Of the discriminator; left out, batch, but none of an mlp, where statistics of its own hide what sets a batch of
+    generated images apart."""
     gamma: float = 1e-2
     """vaegan: weight of the reconstruction of features against the game, for the decoder."""
     beta: float = 1.0
@@ -136,7 +137,8 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
     if options.network == "mlp":
         size = {"widths": (16 * options.width,) * (options.depth or 2)}
     both = {"normalisation": options.normalisation, **size}
-    judge = {"normalisation": options.discriminator_normalisation, **size}
+    usual = "none" if options.network == "mlp" else "batch"
+    judge = {"normalisation": options.discriminator_normalisation or usual, **size}
     generator = builders.generator(shape, options.latent_dim, seed=seed, **both)
     outputs = options.latent_dim if options.model == "bigan" else 2 * options.latent_dim
     encoder = builders.discriminator(shape, outputs=outputs, activation="leaky_relu", seed=seed + 2, **both)
