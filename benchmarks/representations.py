@@ -61,8 +61,11 @@ def main() -> None:
     models = {name: [model_of(name, seed, given.threads) for seed in given.seeds] for name in NAMES}
     app, options = RepresentationLearning(), Options()
     training, held_out = app.data(options, "train"), app.data(options, "test")
-    drawn = {name: code_pictures.reconstructions(of[0], held_out.examples[:20]) for name, of in models.items()}
-    save_picture(code_pictures.titled([drawn]), PICTURE / "representation_learning.png")
+    drawn = [
+        {name: code_pictures.reconstructions(models[name][0], held_out.examples[:20]) for name in NAMES[row : row + 2]}
+        for row in (0, 2)
+    ]
+    save_picture(code_pictures.titled(drawn), PICTURE / "representation_learning.png")
     runs = {name: [measured(model, training, held_out) for model in of] for name, of in models.items()}
     flat = [(data.examples.reshape(len(data.examples), -1) / 255, data.labels) for data in (training, held_out)]
     pixels = {name: way(*flat) for name, way in WAYS.items()}
@@ -80,14 +83,15 @@ def main() -> None:
             )
     for name in NAMES:
         found = [run["sharpness"] for run in runs[name]]
-        sharper = all(one > other["sharpness"] for one, other in zip(found, runs["vae"], strict=True))
+        # Noise is not sharpness: harsher than the digits themselves does not count.
+        sharper = all(other["sharpness"] < one <= 1 for one, other in zip(found, runs["vae"], strict=True))
         rows.append(
             Row(
                 setting=f"{name}: reconstructions' sharpness over the images' own",
                 ours=f"{_each(found, '.3f')}; mean squared error "
                 f"{_each([run['reconstruction error'] for run in runs[name]], '.4f')}; processor "
-                f"{max(run['seconds'] for run in runs[name]):.0f} s at most",
-                reference="sharper than the VAE's" if name == "vaegan" else "none",
+                f"{max(run['seconds'] for run in runs[name]):.0f} s",
+                reference="above the VAE's, at most 1" if name == "vaegan" else "none",
                 passes=name != "vaegan" or sharper,
             )  # fmt: skip
         )
@@ -102,8 +106,8 @@ def main() -> None:
         f"{16 * DENSE['width']} units, the rest as SETTINGS of the file says; VAE: saved_models/vae, convolutional, 20 "
         "latents. Nearest neighbour by Euclidean distance, linear probe: logistic regression on standardised values, "
         "both on the codes of the 8,000 and asked of the 1,000. Sharpness: variance of the Laplacian; above 1 is "
-        "harsher than the digits. Bidirectional features must beat pixels, and VAE-GAN must be sharper than the VAE, "
-        "on every seed.",
+        "harsher than the digits. Bidirectional features must beat pixels, and VAE-GAN must be sharper than the VAE "
+        "but not harsher than the digits, on every seed.",
     )
     raise SystemExit(0 if passed else 1)
 
