@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import objectives, penalties, regularisation
+from kgan import objectives, penalties
 from kgan.errors import UsageError
 from kgan.models.adversarial import described, draw
 from kgan.models.gan import GAN, mean_score, samples_of, served
@@ -132,7 +132,6 @@ class InfoGAN(GAN):
         codes: Codes = Codes(),  # noqa: B008  (frozen)
         information_weight: float = 1.0,
         continuous_weight: float = 0.1,
-        jitter: float = 0.0,
         **kwargs,
     ):
         """Put the players together.
@@ -146,14 +145,11 @@ class InfoGAN(GAN):
             information_weight: w, at least 0.
             continuous_weight: of continuous codes within L_I as it is minimised, at least 0; what is reported is in
                 nats all the same.
-            jitter: how far all images, data and generated, are turned, stretched and shifted at random before they are
-                judged and recognised, as of `kgan.regularisation.jitter` (differentiable augmentation, Zhao et al.
-                2020; not of the paper). What is said by a small move is lost then, and a category that is to be known
-                for certain had better be a shape.
-            kwargs: as of `GAN`.
+            kwargs: as of `GAN`. Under its `jitter`, which is not of the paper, what is said by a small move is lost,
+                and a category that is to be known for certain had better be a shape.
         """
         weights = {"information_weight": information_weight, "continuous_weight": continuous_weight}
-        for name, value in {**weights, "jitter": jitter}.items():
+        for name, value in weights.items():
             if not value >= 0:
                 raise UsageError(f"{name} is {value}: give 0 or more.")
         shapes = discriminator.output_shape
@@ -167,12 +163,8 @@ class InfoGAN(GAN):
                 f"the generator starts from {generator.input_shape[-1]} numbers but the codes are {codes.size}: "
                 "build it for as many, and the noise."
             )
-        if jitter and len(generator.output_shape) != 4:
-            raise UsageError(
-                f"jitter {jitter} turns images but samples are {generator.output_shape[1:]}: leave it at 0."
-            )
         super().__init__(generator, discriminator, objective, penalty, **kwargs)
-        self.codes, self.jitter = codes, jitter
+        self.codes = codes
         self.information_weight = information_weight
         self.continuous_weight = continuous_weight
 
@@ -191,7 +183,7 @@ class InfoGAN(GAN):
 
     def discriminator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """D's loss as in `GAN`, less the bound, which Q and what it shares with D are to raise."""
-        (samples, codes), judge = proposal, _Scorer(self.discriminator, self.jitter, seed)
+        (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss, report = self.loss_of_judging(judge, samples_of(batch), samples, seed, training)
         _, posterior, *_ = judge.posteriors  # of real samples, of generated ones, and of those that a penalty is of
         bound, information = self._bound(codes, posterior)
@@ -199,7 +191,7 @@ class InfoGAN(GAN):
 
     def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """G's loss as in `GAN`, less the weighted bound."""
-        (samples, codes), judge = proposal, _Scorer(self.discriminator, self.jitter, seed)
+        (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss = self.loss_of_generating(judge, samples, seed, training)
         return loss - self.information_weight * self._bound(codes, judge.posteriors[0])[0], {}
 
@@ -224,7 +216,6 @@ class InfoGAN(GAN):
             "codes": described(self.codes),
             "information_weight": self.information_weight,
             "continuous_weight": self.continuous_weight,
-            "jitter": self.jitter,
         }
 
     def signatures(self) -> dict[str, Signature]:
@@ -272,13 +263,11 @@ class InfoGAN(GAN):
 class _Scorer:
     """A discriminator of two outputs that answers with its scores, and keeps the posteriors of all it was asked of."""
 
-    def __init__(self, discriminator: keras.Model, jitter: float = 0.0, seed: tf.Tensor | None = None):
-        self.discriminator, self.jitter, self.seed = discriminator, jitter, seed
+    def __init__(self, discriminator: keras.Model):
+        self.discriminator = discriminator
         self.posteriors: list[tf.Tensor] = []
 
     def __call__(self, samples: tf.Tensor, training: bool) -> tf.Tensor:
-        if self.jitter:
-            samples = regularisation.jitter(samples, self.jitter, draw(self.seed, 7 + len(self.posteriors)))
         scores, posterior = self.discriminator(samples, training=training)
         self.posteriors.append(posterior)
         return scores

@@ -127,11 +127,11 @@ def test_all_images_are_moved_before_they_are_judged_and_recognised():
     def bound(posterior):
         return tf.tensordot(tf.reduce_mean(codes.information(drawn, posterior), axis=0), [1.0, 0.2], 1)
 
-    (true, _), (fake, posterior) = moved(real, 7), moved(samples, 8)
+    (true, _), (fake, posterior) = moved(real, 9), moved(samples, 10)
     judging = tf.reduce_mean(tf.nn.softplus(-true)) + tf.reduce_mean(tf.nn.softplus(fake))
     found, _ = model.discriminator_loss(real, proposal, SEED, training=True)
     np.testing.assert_allclose(found, judging - bound(posterior), rtol=1e-5)
-    fake, posterior = moved(samples, 7)
+    fake, posterior = moved(samples, 13)
     found, _ = model.generator_loss(real, proposal, SEED, training=True)
     np.testing.assert_allclose(found, tf.reduce_mean(tf.nn.softplus(-fake)) - 0.5 * bound(posterior), rtol=1e-5)
 
