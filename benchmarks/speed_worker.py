@@ -121,7 +121,7 @@ def _described(layer: keras.layers.Layer) -> dict:
         case keras.layers.Conv2D() | keras.layers.Conv2DTranspose():
             if layer.padding != "same" or layer.activation is not keras.activations.linear:
                 raise ValueError(f"{layer.name}: only 'same' padding and separate activations are known here.")
-            described |= {"type": type(layer).__name__.removeprefix("Image"), "strides": list(layer.strides)}
+            described["strides"] = list(layer.strides)
         case keras.layers.BatchNormalization():
             described |= {"epsilon": layer.epsilon, "momentum": layer.momentum}
         case keras.layers.ReLU():

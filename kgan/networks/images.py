@@ -59,7 +59,7 @@ def dcgan_generator(
     for level in range(len(sizes) - 1, 0, -1):
         x = blocks.activate(blocks.normalise(x, normalisation), activation)
         stride, last = blocks.strides(sizes[level - 1], sizes[level]), level == 1
-        convolution = narrow.ImageConv2DTranspose if last else keras.layers.Conv2DTranspose
+        convolution = narrow.Conv2DTranspose if last else keras.layers.Conv2DTranspose
         x = convolution(
             shape[2] if last else widths[level - 1],
             blocks.kernel_size(stride, kernel),
@@ -113,7 +113,7 @@ def dcgan_discriminator(
     for level in range(1, len(sizes)):
         normalised = normalisation if level > 1 else "none"
         stride = blocks.strides(sizes[level - 1], sizes[level])
-        kind = narrow.ImageConv2D if level == 1 else keras.layers.Conv2D
+        kind = narrow.Conv2D if level == 1 else keras.layers.Conv2D
         convolution = kind(
             widths[level],
             blocks.kernel_size(stride, kernel),

@@ -4,7 +4,7 @@ A network's first convolution and its last transposed one have an image of 1 to 
 to the features a CPU's kernels are quick. The other way round, which is the transposed convolution itself and the
 convolution's gradient for its input, they leave most of each vector empty; there it is done by sub-pixels instead (Shi
 et al. 2016): a convolution that gives each 2 x 2 block of the image as so many channels, and then `depth_to_space`.
-That is the same sum, twice as quick.
+That is the same sum, twice as quick. The layers are called as Keras's own, by whose names weights are found in files.
 """
 
 import keras
@@ -14,7 +14,7 @@ KERNEL, STRIDE, MOST_CHANNELS = 4, 2, 4
 
 
 @keras.saving.register_keras_serializable("kgan")
-class ImageConv2D(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """Keras's convolution from an image to features, with a quicker gradient for the image where `fits` says so."""
 
     def convolution_op(self, inputs, kernel):
@@ -25,7 +25,7 @@ class ImageConv2D(keras.layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable("kgan")
-class ImageConv2DTranspose(keras.layers.Conv2DTranspose):
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """Keras's transposed convolution from features to an image, quicker where `fits` says so."""
 
     def call(self, inputs):

@@ -15,11 +15,11 @@ def layers_of(kind, shape, random):
     height, width, channels = shape
     options = {"padding": "same", "bias_initializer": "normal"}
     if kind == "convolution":
-        pair = narrow.ImageConv2D(5, 4, 2, **options), keras.layers.Conv2D(5, 4, 2, **options)
+        pair = narrow.Conv2D(5, 4, 2, **options), keras.layers.Conv2D(5, 4, 2, **options)
         inputs = random.normal(size=(3, height, width, channels))
     else:
         pair = (
-            narrow.ImageConv2DTranspose(channels, 4, 2, **options),
+            narrow.Conv2DTranspose(channels, 4, 2, **options),
             keras.layers.Conv2DTranspose(channels, 4, 2, **options),
         )
         inputs = random.normal(size=(3, height // 2, width // 2, 5))
@@ -62,14 +62,14 @@ def test_what_does_not_fit_is_left_to_keras(kernel, stride, side, monkeypatch):
     monkeypatch.setattr(narrow, "gather", None)
     monkeypatch.setattr(narrow, "spread", None)
     images = tf.ones((1, side, side, 1))
-    assert narrow.ImageConv2D(2, kernel, stride, padding="same")(images).shape[1] == -(-side // stride)
+    assert narrow.Conv2D(2, kernel, stride, padding="same")(images).shape[1] == -(-side // stride)
     if side % 2 == 0:
         features = tf.ones((1, 4, 4, 2))
-        assert narrow.ImageConv2DTranspose(1, kernel, stride, padding="same")(features).shape[1] == 4 * stride
+        assert narrow.Conv2DTranspose(1, kernel, stride, padding="same")(features).shape[1] == 4 * stride
 
 
 def test_subpixels_are_used(monkeypatch):
     used = []
     monkeypatch.setattr(narrow, "spread", lambda *given: used.append(given) or tf.zeros((1, 8, 8, 1)))
-    narrow.ImageConv2DTranspose(1, 4, 2, padding="same")(tf.ones((1, 4, 4, 2)))
+    narrow.Conv2DTranspose(1, 4, 2, padding="same")(tf.ones((1, 4, 4, 2)))
     assert used
