@@ -56,8 +56,12 @@ def gather(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 @tf.custom_gradient
 def spread(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Its transpose: features [N, H, W, C] to images [N, 2H, 2W, c]."""
+    pixels = _by_subpixel(kernel)
+    blocks = tf.nn.conv2d(features, pixels, 1, "SAME")
+    # TensorFlow 2.21 forgets the number of channels where there are no samples.
+    blocks = tf.reshape(blocks, tf.concat([tf.shape(features)[:3], tf.shape(pixels)[3:]], axis=0))
     return (
-        tf.nn.depth_to_space(tf.nn.conv2d(features, _by_subpixel(kernel), 1, "SAME"), STRIDE),
+        tf.nn.depth_to_space(blocks, STRIDE),
         lambda images: (gather(images, kernel), _kernel_gradient(images, features, kernel)),
     )
 

@@ -68,6 +68,11 @@ def test_what_does_not_fit_is_left_to_keras(kernel, stride, side, monkeypatch):
         assert narrow.Conv2DTranspose(1, kernel, stride, padding="same")(features).shape[1] == 4 * stride
 
 
+def test_no_samples_make_no_images():
+    layer = narrow.Conv2DTranspose(1, 4, 2, padding="same")
+    assert layer(tf.zeros((0, 4, 4, 2))).shape == (0, 8, 8, 1)
+
+
 def test_subpixels_are_used(monkeypatch):
     used = []
     monkeypatch.setattr(narrow, "spread", lambda *given: used.append(given) or tf.zeros((1, 8, 8, 1)))
