@@ -13,7 +13,7 @@ from kgan import objectives, penalties, regularisation
 from kgan.datasets.images import from_uint8, to_uint8
 from kgan.errors import UsageError
 from kgan.models.adversarial import AdversarialModel, described, draw
-from kgan.networks.blocks import has_batch_normalisation
+from kgan.networks import blocks
 from kgan.serving.export import Signature, generate_signature
 
 
@@ -168,7 +168,7 @@ class GAN(LatentGame):
         if (
             self.penalty is not None
             and self.penalty.per_sample
-            and any(has_batch_normalisation(network) for network in self.networks("discriminator"))
+            and any(blocks.has_batch_normalisation(network) for network in self.networks("discriminator"))
         ):
             raise UsageError(
                 f"the penalty {penalty!r} is taken sample by sample, which batch normalisation in the discriminator "
@@ -199,9 +199,7 @@ class GAN(LatentGame):
             fake_weight: of the generated samples; only 1 for an objective that does not tell the two sides apart.
         """
         real, fake = self.shown(real, seed, 1, training), self.shown(fake, seed, 2, training)
-        # Real and generated go through separately, so that batch statistics stay apart.
-        real_scores = discriminator(real, training=training)
-        fake_scores = discriminator(fake, training=training)
+        real_scores, fake_scores = blocks.for_each(discriminator, [real, fake], training)
         reported = {"real_score": tf.reduce_mean(real_scores), "fake_score": tf.reduce_mean(fake_scores)}
         if self.label_flip and training:
             real_scores, fake_scores = regularisation.flip(real_scores, fake_scores, self.label_flip, draw(seed, 3))

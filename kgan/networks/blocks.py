@@ -1,7 +1,8 @@
 """The pieces that every network here is put together from: sizes, normalisation, activations, seeds, refusals."""
 
+import contextvars
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -22,7 +23,8 @@ ACTIVATIONS = {
     "swish": lambda: keras.layers.Activation("silu"),
     "tanh": lambda: keras.layers.Activation("tanh"),
 }
-HEAD = "float32"  # scores and pixels keep full precision whatever keras.config.dtype_policy() says
+HEAD = "float32"  # scores, and what makes pixels of features, whatever keras.config.dtype_policy() says
+_SIZES: contextvars.ContextVar[list[tf.Tensor] | None] = contextvars.ContextVar("sizes of the batches", default=None)
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -30,9 +32,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation through TensorFlow's fused kernel, 3 times quicker on a CPU (Ioffe & Szegedy 2015).
 
     Weights and figures are Keras's own. With several replicas in sync the statistics are those of the global batch.
+    Within `for_each` they are those of each batch by itself.
     """
 
     def call(self, inputs, training=None, mask=None):
+        if training and (sizes := _SIZES.get()):
+            return tf.concat([self._normalised(part, training, mask) for part in tf.split(inputs, sizes)], axis=0)
+        return self._normalised(inputs, training, mask)
+
+    def _normalised(self, inputs, training, mask):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if not (training and self.trainable) or replicas > 1:
             return super().call(inputs, training=training, mask=mask)
@@ -46,6 +54,27 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for moving, batch in (self.moving_mean, mean), (self.moving_variance, variance):
             moving.assign(moving * self.momentum + batch * (1 - self.momentum))
         return outputs if images is inputs else tf.reshape(outputs, tf.shape(inputs))
+
+
+def for_each(network: Callable, batches: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
+    """The outputs [N_k, ...] of a network that judges every sample by itself, for each of several batches [N_k, ...].
+
+    They go through in one pass, which is quicker than one each; batch normalisation is done as if they went one by one.
+    A callable that is no Keras model, or one with another batch normalisation than ours, is called for each.
+    """
+    apart = not isinstance(network, keras.Model) or any(
+        isinstance(layer, keras.layers.BatchNormalization) and not isinstance(layer, BatchNormalization)
+        for layer in network._flatten_layers()
+    )
+    if apart:
+        return [network(batch, training=training) for batch in batches]
+    sizes = [tf.shape(batch)[0] for batch in batches]
+    token = _SIZES.set(sizes)
+    try:
+        outputs = network(tf.concat(batches, axis=0), training=training)
+    finally:
+        _SIZES.reset(token)
+    return tf.split(outputs, sizes)
 
 
 def has_batch_normalisation(model: keras.layers.Layer) -> bool:

@@ -67,7 +67,6 @@ def dcgan_generator(
             padding="same",
             use_bias=bias or last,
             kernel_initializer=_small(seeds),
-            dtype=blocks.HEAD if last else None,
         )(x)
         x = blocks.crop(x, sizes[level - 1])
     return keras.Model(codes, keras.layers.Activation(output, dtype=blocks.HEAD)(x), name="dcgan_generator")
@@ -181,10 +180,8 @@ def residual_generator(
             x = _block(x, sizes[level], widths[level], kernels, **options)
         x = _block(x, sizes[level - 1], widths[level - 1], up, **options)
     x = blocks.activate(blocks.normalise(x, normalisation), activation)
-    images = keras.layers.Conv2D(
-        shape[2], 3, padding="same", activation=output, kernel_initializer=_plain(seeds), dtype=blocks.HEAD
-    )(x)
-    return keras.Model(codes, images, name="residual_generator")
+    x = keras.layers.Conv2D(shape[2], 3, padding="same", kernel_initializer=_plain(seeds))(x)
+    return keras.Model(codes, keras.layers.Activation(output, dtype=blocks.HEAD)(x), name="residual_generator")
 
 
 def residual_discriminator(

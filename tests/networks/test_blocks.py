@@ -93,6 +93,40 @@ def test_batch_normalisation_in_half_precision_and_frozen():
     np.testing.assert_array_equal(layer.moving_mean, before)
 
 
+def judge(normalisation):
+    """A small network with weights of its own, the same in every call."""
+    inputs = keras.Input((6, 6, 2))
+    x = keras.layers.Conv2D(4, 3, kernel_initializer=keras.initializers.GlorotUniform(1))(inputs)
+    x = normalisation(x)
+    return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(2))(x))
+
+
+@pytest.mark.parametrize(
+    "normalisation", [blocks.BatchNormalization, keras.layers.BatchNormalization, lambda: lambda x: x]
+)
+def test_several_batches_at_once_are_as_one_by_one(normalisation):
+    generator = np.random.default_rng(0)
+    batches = [tf.constant(generator.normal(mean, 1, (n, 6, 6, 2)), "float32") for n, mean in ((5, 0), (3, 2), (1, 0))]
+    results = []
+    for run in blocks.for_each, lambda model, batches, training: [model(b, training=training) for b in batches]:
+        model = judge(normalisation())
+        with tf.GradientTape() as tape:
+            outputs = tf.function(run)(model, batches, True)
+            loss = tf.add_n([k * tf.reduce_sum(tf.sin(part)) for k, part in enumerate(outputs, 1)])
+        gradients = tape.gradient(loss, model.trainable_variables)
+        held_out = model(batches[0], training=False)  # by the moving averages
+        results.append([*outputs, *gradients, *model.weights, held_out, *run(model, batches, False)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_several_batches_at_once_are_one_pass():
+    model, passes = judge(blocks.BatchNormalization()), []
+    model.layers[1].call = lambda x, call=model.layers[1].call: passes.append(x.shape[0]) or call(x)
+    blocks.for_each(model, [tf.zeros((2, 6, 6, 2)), tf.zeros((3, 6, 6, 2))], training=True)
+    assert passes == [5]
+
+
 def test_layer_normalisation_is_over_all_axes_of_each_sample():
     x = np.random.default_rng(0).normal(3, 2, (4, 5, 6, 7)).astype("float32")
     inputs = keras.Input(x.shape[1:])

@@ -187,7 +187,8 @@ def test_mixed_precision_keeps_heads_and_weights_in_float32(name, bfloat16):
         assert not np.array_equal(outputs, tf.cast(tf.cast(outputs, "bfloat16"), "float32"))
         assert {w.dtype for w in model.weights} <= {"float32", "uint32", "int64"}
         weighted = [layer for layer in layers(model) if hasattr(layer, "kernel")]
-        assert weighted[-1].compute_dtype == "float32"
+        convolves = model is generator and name != "mlp"  # then only the activation is in float32
+        assert weighted[-1].compute_dtype == ("bfloat16" if convolves else "float32")
         assert all(layer.compute_dtype == "bfloat16" for layer in weighted[:-1])
         # Dividing by the spectral norm must not round the weights either.
         for layer in weighted:
