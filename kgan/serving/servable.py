@@ -128,8 +128,8 @@ class Servable:
         self.name, self.version = name, version
         self.about = _card(directory / CARD)
         graph = tf.Graph()
-        # Operators one after the other in the thread that asks, each on all processors: handing small operators from
-        # thread to thread takes longer than computing them.
+        # Operators one after the other in the thread that asks: handing small ones from thread to thread takes longer
+        # than computing them. Each on all processors: on fewer, sums end in other bits than when called directly.
         threads = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=-1)
         self._session = tf.compat.v1.Session(graph=graph, config=threads)
         try:
