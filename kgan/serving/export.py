@@ -13,6 +13,7 @@ the disk: a server that polls the directory sees all of it or nothing.
 import contextlib
 import datetime
 import errno
+import itertools
 import json
 import math
 import os
@@ -26,6 +27,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 import kgan
@@ -97,7 +99,9 @@ def export(model: keras.Model, directory: str | os.PathLike, *, card: Mapping[st
     is_new = not directory.exists()
     try:
         temporary.mkdir(parents=True)
-        tf.saved_model.save(module, str(temporary), signatures=served)
+        forward = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, str(temporary), signatures=served, options=forward)
+        _forget_custom_gradients(temporary / "saved_model.pb")
         (temporary / CARD).parent.mkdir()
         (temporary / CARD).write_text(text, encoding="utf-8")
         with tf.io.TFRecordWriter(str(temporary / WARM_UP)) as records:
@@ -118,6 +122,18 @@ def export(model: keras.Model, directory: str | os.PathLike, *, card: Mapping[st
         if is_new:
             with contextlib.suppress(OSError):
                 directory.rmdir()  # only if it is empty
+
+
+def _forget_custom_gradients(file: Path) -> None:
+    """Leave to whoever differentiates an export the operators' own gradients, which are the same, only slower.
+
+    TensorFlow saves none of the second order, and warns of each that it misses whenever such an export is loaded.
+    """
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for graph in (meta_graph.graph_def for meta_graph in model.meta_graphs):
+        for node in itertools.chain(graph.node, *(function.node_def for function in graph.library.function)):
+            node.attr.pop("_gradient_op_type", None)
+    file.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _trace(name: str, signature: Signature):

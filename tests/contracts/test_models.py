@@ -232,10 +232,15 @@ def test_an_export_answers_as_the_model_does(trained):
 
 
 def needs_no_python(version: Path) -> bool:
-    """Whether TensorFlow alone can run an export: no Python in a graph, and nothing that Keras must revive."""
+    """Whether TensorFlow alone can run and differentiate an export: no Python in a graph, nothing that Keras must revive."""
     saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes()).meta_graphs[0]
     graphs = [saved.graph_def.node, *(function.node_def for function in saved.graph_def.library.function)]
-    calls = {node.op for graph in graphs for node in graph if "PyFunc" in node.op}
+    calls = {
+        node.op
+        for graph in graphs
+        for node in graph
+        if "PyFunc" in node.op or "_gradient_op_type" in node.attr  # a gradient of somebody's own, which is not saved
+    }
     kinds = {node.user_object.identifier for node in saved.object_graph_def.nodes}
     return not calls and not any("keras" in kind for kind in kinds)
 

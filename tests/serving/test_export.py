@@ -18,7 +18,8 @@ from tiny_gan import LATENT, SHAPE, TinyGAN
 from kgan.errors import UsageError
 from kgan.models.gan import GAN
 from kgan.networks import mlp
-from kgan.serving.export import export
+from kgan.networks.images import dcgan_discriminator, dcgan_generator
+from kgan.serving.export import Signature, export
 from kgan.serving.weights import load_networks, save_networks
 
 RANDOM = np.random.default_rng(7)
@@ -111,6 +112,27 @@ def test_the_path_that_tensorflow_serving_takes(model, version):
             answers.append(session.run({key: out.name for key, out in signatures[name].outputs.items()}, feeds))
     for (name, inputs), answer in zip(requests, answers, strict=True):
         assert_same(answer, own_answer(model, "generate" if name == "serving_default" else name, inputs))
+
+
+def test_an_export_can_be_differentiated_and_loads_without_a_word(tmp_path, caplog):
+    shape = (16, 16, 1)  # so large that convolutions are done by sub-pixels, with gradients of their own
+    gan = GAN(dcgan_generator(shape, latent_dim=8, width=4), dcgan_discriminator(shape, width=4))
+    latents = tf.random.stateless_normal((3, 8), (0, 1))
+    spec = {"latents": tf.TensorSpec([None, 8], name="latents")}
+    gan.signatures = lambda: {
+        "raw": Signature(lambda latents: {"raw": gan(latents)}, spec, {"latents": latents.numpy()})
+    }
+    version = export(gan, tmp_path / "gan", card={})
+    with caplog.at_level("WARNING", "absl"):
+        module = tf.saved_model.load(str(version))
+    assert not caplog.records
+    slopes = []
+    for function in lambda x: module.signatures["raw"](latents=x)["raw"], gan:
+        with tf.GradientTape() as tape:
+            tape.watch(latents)
+            loss = tf.reduce_sum(tf.sin(function(latents)))
+        slopes.append(tape.gradient(loss, latents))
+    np.testing.assert_allclose(*slopes, rtol=1e-3, atol=1e-6)
 
 
 def test_warm_up_records_are_requests_that_the_model_answers(version):
