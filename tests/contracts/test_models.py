@@ -232,7 +232,7 @@ def test_an_export_answers_as_the_model_does(trained):
 
 
 def needs_no_python(version: Path) -> bool:
-    """Whether TensorFlow alone can run and differentiate an export: no Python in a graph, nothing that Keras must revive."""
+    """Whether TensorFlow alone runs and differentiates an export: no Python in a graph, nothing for Keras to revive."""
     saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes()).meta_graphs[0]
     graphs = [saved.graph_def.node, *(function.node_def for function in saved.graph_def.library.function)]
     calls = {
