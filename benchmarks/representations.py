@@ -24,8 +24,8 @@ DENSE = {"network": "mlp", "width": 16, "updates": 1_500, "average_decay": 0.99}
 SETTINGS = {
     "bigan": DENSE | {"discriminator_learning_rate": 1e-3, "dropout": 0.0},
     "alice": {
-        "model": "bigan", "cycle": 200.0, "network": "dcgan", "width": 16, "latent_dim": 20, "jitter": 0.1,
-        "learning_rate": 1e-3, "discriminator_learning_rate": 1e-4, "updates": 1_500, "average_decay": 0.99,
+        "model": "bigan", "cycle": 500.0, "network": "dcgan", "width": 16, "latent_dim": 20, "jitter": 0.1,
+        "learning_rate": 1e-3, "discriminator_learning_rate": 5e-5, "updates": 1_800, "average_decay": 0.99,
     },
     "vaegan": DENSE | {"latent_dim": 20, "gamma": 2.0, "beta": 0.5},
 }  # fmt: skip
@@ -41,7 +41,7 @@ def model_of(name: str, seed: int, threads: int) -> exported.Exported:
         return exported.load("saved_models/vae")
     given = {"seed": seed, "devices": devices.Devices(threads=threads)}
     if name == "autoencoder":
-        app, options = autoencoding.Autoencoding(), autoencoding.Options(**DENSE, **given)
+        app, options = autoencoding.Autoencoding(), autoencoding.Options(model=name, **DENSE, **given)
     else:
         app, options = RepresentationLearning(), Options(**{"model": name} | SETTINGS[name], **given)
     return trained(app, options, FOLDER / f"{name}-{seed}")
