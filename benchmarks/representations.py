@@ -115,8 +115,9 @@ def main() -> None:
         f"of reconstructions; 20 latents) and VAE-GAN (20): {SETTINGS['alice']['updates']:,} and "
         f"{SETTINGS['vaegan']['updates']:,} updates of convolutional networks; the rest as SETTINGS of the file says; "
         "VAE: saved_models/vae, convolutional, 20 latents. Nearest neighbour by Euclidean distance, linear probe: "
-        "logistic regression on standardised values, both on the codes of the 8,000 and asked of the 1,000. Sharpness: variance of the Laplacian; above 1 is "
-        "harsher than the digits. Bidirectional features must beat pixels, and VAE-GAN must be sharper than the VAE "
+        "logistic regression on standardised values, both on the codes of the 8,000 and asked of the "
+        "1,000. Sharpness: variance of the Laplacian; above 1 is harsher than the digits. Bidirectional "
+        "features must beat pixels, and VAE-GAN must be sharper than the VAE "
         "but not harsher than the digits, on every seed.",
     )
     raise SystemExit(0 if passed else 1)
