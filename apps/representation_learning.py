@@ -54,6 +54,8 @@ class Options(TrainOptions):
     """vaegan: weight of the codes' distance from N(0, 1), for the encoder."""
     jitter: float = 0.0
     """bigan, ali: how far images are turned, stretched and shifted at random in training, falling to zero."""
+    cycle: float = 0.0
+    """bigan, ali: weight of the squared error of reconstructions beside the game (ALICE, Li 2017); 0 for none."""
     learning_rate: float = 5e-4
     """Adam's, of generator and encoder, with a first decay of 0.5, falling to zero along a cosine."""
     discriminator_learning_rate: float = 2e-4
@@ -130,8 +132,9 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
             f"--objective {options.objective} is not for these games: give non-saturating, minimax, least-squares or "
             "hinge."
         )
-    if options.jitter and options.model == "vaegan":
-        raise UsageError(f"--jitter {options.jitter:g} is for --model bigan or ali: leave it out.")
+    for name in ("jitter", "cycle"):
+        if getattr(options, name) and options.model == "vaegan":
+            raise UsageError(f"--{name} {getattr(options, name):g} is for --model bigan or ali: leave it out.")
     builders, seed = networks.get(options.network), options.seed
     size = {"width": options.width} | ({"depth": options.depth} if options.depth else {})
     if options.network == "mlp":
@@ -156,7 +159,7 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
         )
         model = BiGAN(
             generator, encoder, discriminator, objective, jitter=options.jitter,
-            jitter_updates=max(1, options.updates), **common,
+            jitter_updates=max(1, options.updates), cycle=options.cycle, **common,
         )  # fmt: skip
 
     def adam(rate: float) -> keras.optimizers.Adam:

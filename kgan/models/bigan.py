@@ -49,6 +49,7 @@ class BiGAN(AdversarialModel):
         *,
         jitter: float = 0.0,
         jitter_updates: int = 10_000,
+        cycle: float = 0.0,
         **kwargs,
     ):
         """Put the players together.
@@ -60,14 +61,19 @@ class BiGAN(AdversarialModel):
             objective: what D minimises between the two kinds of pairs, by name or as an `Objective`.
             jitter: how far images are turned, stretched and shifted at random in training, at the start; it falls to
                 zero over `jitter_updates`.
+            cycle: weight, at least 0, of the mean squared error of G(E(x)), values in [0, 1], in what G and E minimise.
+                It is not BiGAN's but ALICE's (Li et al. 2017, "ALICE: towards understanding adversarial learning for
+                joint distribution matching"): the game alone lets E forget of x whatever G does not need.
             kwargs: `critic_steps`, `average_decay`, `seed` of `AdversarialModel`.
         """
         super().__init__(**kwargs)
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
         self.objective = objectives.get(objective)
         self.jitter, self.jitter_updates = jitter, jitter_updates
-        if not jitter >= 0:
-            raise UsageError(f"jitter is {jitter}: give 0 or more.")
+        self.cycle = cycle
+        for name in ("jitter", "cycle"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}: give 0 or more.")
         shape, size = generator.output_shape[1:], generator.input_shape[-1]
         pair = [tuple(one[1:]) for one in discriminator.input_shape]
         fits = encoder.input_shape[1:] == shape and encoder.output_shape[-1] in (size, 2 * size)
@@ -126,9 +132,12 @@ class BiGAN(AdversarialModel):
     def generator_loss(self, batch, proposal: Pairs, seed: tf.Tensor, training: bool):
         """The objective the other way round, for both networks; reports how far they are from being inverses."""
         real, fake = self._scores(proposal, training)
-        again = self.generator(tf.stop_gradient(proposal.encoded), training=False)
+        # In inference mode without the cycle, which alone is to touch the generator's batch statistics.
+        encoded = proposal.encoded if self.cycle else tf.stop_gradient(proposal.encoded)
+        again = self.generator(encoded, training=training and self.cycle > 0)
         error = tf.reduce_mean((again - proposal.images) ** 2) / 4
-        return self.objective.discriminator_loss(fake, real), {"reconstruction_error": error}
+        loss = self.objective.discriminator_loss(fake, real)
+        return (loss + self.cycle * error if self.cycle else loss), {"reconstruction_error": error}
 
     def _scores(self, proposal: Pairs, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         """Those of data with their codes, and of samples with theirs."""
@@ -151,6 +160,7 @@ class BiGAN(AdversarialModel):
             "objective": described(self.objective),
             "jitter": self.jitter,
             "jitter_updates": self.jitter_updates,
+            "cycle": self.cycle,
         }
 
     def signatures(self) -> dict[str, Signature]:

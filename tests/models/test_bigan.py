@@ -84,6 +84,25 @@ def test_both_players_of_bigan_descend_the_papers_terms(outputs):
     assert_descends(model, "generator", lambda: -swapped(*probabilities()))
 
 
+@pytest.mark.parametrize("outputs", [LATENTS, 2 * LATENTS])
+def test_the_cycle_adds_the_squared_error_of_reconstructions_for_generator_and_encoder(outputs):
+    model, without = bigan(outputs, cycle=7.0), bigan(outputs)
+    proposal = model.propose(IMAGES, SEED, training=True)
+    again = model.generator(proposal.encoded).numpy()
+    error = (((again - IMAGES.numpy()) / 2) ** 2).mean()
+    (loss, report), (plain, _) = (one.generator_loss(IMAGES, proposal, SEED, training=True) for one in (model, without))
+    np.testing.assert_allclose([loss - plain, report["reconstruction_error"]], [7 * error, error], rtol=1e-4)
+    judged, also = (one.discriminator_loss(IMAGES, proposal, SEED, training=True)[0] for one in (model, without))
+    assert judged == also
+
+    def terms():
+        made = model.propose(IMAGES, SEED, training=True)
+        gap = tf.reduce_mean((model.generator(made.encoded) - IMAGES) ** 2) / 4
+        return without.generator_loss(IMAGES, made, SEED, training=True)[0] + 7 * gap
+
+    assert_descends(model, "generator", terms)
+
+
 @pytest.mark.parametrize("objective", ["non-saturating", "minimax"])
 def test_each_player_of_vaegan_descends_its_own_terms(objective):
     gamma = 0.3
@@ -167,6 +186,7 @@ def test_codes_are_learnt(make, kinds, rate):
         (lambda: bigan(outputs=4), "the encoder \\(4,\\)"),
         (lambda: bigan(latents=5), "build all for the same"),
         (lambda: bigan(jitter=-1.0), "jitter is -1.0"),
+        (lambda: bigan(cycle=float("nan")), "cycle is nan"),
         (lambda: vaegan(gamma=-1.0), "gamma is -1.0"),
         (lambda: vaegan(beta=float("nan")), "beta is nan"),
         (lambda: vaegan(outputs=LATENTS), "two outputs a latent"),
