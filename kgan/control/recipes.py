@@ -104,7 +104,7 @@ REINFORCE = PPO | {
 DQN = {
     "updates": 400, "batch_size": 64, "copies": 4, "rollout": 64, "gradient_steps": 128, "discount": 0.99,
     "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "learning_rate": 1e-3, "decay": True,
-    "normalise": False, "width": 128, "depth": 2,
+    "normalise": True, "width": 128, "depth": 2,
 }  # fmt: skip
 
 SAC = {
@@ -142,7 +142,7 @@ RECIPES: dict[str, dict[str, dict]] = {
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
-        "CartPole-v1": DQN | {"updates": 195, "steps_ahead": 3, "exploration": 0.16, "learning_rate": 2.3e-3},
+        "CartPole-v1": DQN | {"updates": 195, "steps_ahead": 3, "exploration": 0.16},
     },
 }  # fmt: skip
 
