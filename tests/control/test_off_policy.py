@@ -105,6 +105,7 @@ def test_it_learns_to_answer(prioritised):
 def test_random_actions_are_kept_without_being_more_of_the_steps(persistence):
     options = DQNOptions(rollout=16, exploration=0.0, last_exploration=0.3, persistence=persistence, widths=(8,))
     ours, random = actor(options, "TinyIdentity-v0"), np.random.default_rng(0)
+    ours.updates.assign(1)  # the share is the last one from here on
     ours.begin()
     ours.array = lambda seen: np.eye(4)[[3] * len(seen)]  # of which no random action is one
     taken = np.stack([ours.act(np.zeros((2, 3), np.float32), random) for _ in range(20_000)])
