@@ -127,7 +127,8 @@ RECIPES: dict[str, dict[str, dict]] = {
             "updates": 80, "rollout": 256, "discount": 0.95, "learning_rate": 1e-3, "decay": True,
         },
         "MountainCar-v0": PPO | {
-            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4,
+            "updates": 975, "batch_size": 256, "copies": 16, "rollout": 64, "trace": 0.98, "learning_rate": 1e-3,
+            "decay": True,
         },
         "LunarLander-v3": PPO | {
             "updates": 61, "batch_size": 64, "copies": 16, "rollout": 1_024, "discount": 0.999, "trace": 0.98,
