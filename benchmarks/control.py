@@ -31,7 +31,7 @@ BARS = {
         "dqn": (475, 50_000),
     },
     "Pendulum-v1": {"ppo": (-200, 100_000), "sac": (-200, 20_000)},
-    "MountainCar-v0": {"ppo": (-115, 1_000_000)},
+    "MountainCar-v0": {"ppo": (-115, 1_000_000), "dqn": (-115, 120_000)},
     "LunarLander-v3": {"ppo": (200, 1_000_000)},
 }  # fmt: skip
 BASELINE = {"actor": "reinforce", "credit": "advantage"}

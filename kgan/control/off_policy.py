@@ -153,6 +153,7 @@ class DQNOptions(OffPolicyOptions):
     double: bool = True  # the network chooses the action that its target values (van Hasselt 2016)
     exploration: float = 0.2  # share of the run in which random actions go from all to the last share of them
     last_exploration: float = 0.04
+    persistence: int = 1  # most steps for which a random action is kept
     target_rate: float = 0.01  # of the way that the target goes to the network in each gradient step
     gradient_norm: float = 10.0
 
@@ -162,6 +163,10 @@ class DQNActor(OffPolicyActor):
 
     The loss is that of tf-agents' `DqnAgent` or `DdqnAgent` (`_loss`), for transitions whose discount says what is
     left of the future: its own n-step sums run over the end of an episode that was only cut off.
+
+    A random action may be kept for some steps (Dabney 2021, whose lengths are not uniform): where single ones cancel
+    out, as in a car that has to swing, it gets further. None is kept beyond the rollout, so that nothing of it is left
+    for a resume to restore.
 
     Raises:
         UsageError: for vector actions.
@@ -212,14 +217,20 @@ class DQNActor(OffPolicyActor):
         return max(0.0, left) * (1.0 - self.options.last_exploration) + self.options.last_exploration
 
     def begin(self) -> None:
-        """Read the network out for acting."""
+        """Read the network out for acting; no random action is under way."""
         self.array = ArrayNetwork(self.critic, self.options.activation)
+        self.kept, self.chosen = np.zeros((2, self.environments.count), np.int64)
 
     def act(self, observations: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The best action, now and then a random one."""
-        count = len(observations)
-        by_chance = random.random(count) < self.exploration()
-        return np.where(by_chance, random.integers(0, self.spaces.actions, count), self.array(observations).argmax(-1))
+        count, longest, share = len(observations), self.options.persistence, self.exploration()
+        # How often one begins, for `share` of all steps to be random.
+        begins = (self.kept == 0) & (random.random(count) < share / (share + (1.0 - share) * (1 + longest) / 2))
+        self.chosen = np.where(begins, random.integers(0, self.spaces.actions, count), self.chosen)
+        self.kept = np.where(begins, random.integers(1, longest + 1, count), self.kept)
+        actions = np.where(self.kept > 0, self.chosen, self.array(observations).argmax(-1))
+        self.kept = np.maximum(self.kept - 1, 0)
+        return actions
 
     def learn(self, random: np.random.Generator) -> dict[str, float]:
         """An update, with the share of random actions in it."""

@@ -69,6 +69,8 @@ class ControlOptions(LearningOptions):
     """Of dqn and sac: how much surprising experience is preferred, 0 (not at all) to 1."""
     exploration: float | None = None
     """Of dqn: the share of the run in which random actions become rare."""
+    persistence: int | None = None
+    """Of dqn: the most steps for which a random action is kept, where single ones would cancel out."""
     depth: int | None = None
     """Hidden layers of each network."""
 
@@ -103,8 +105,8 @@ REINFORCE = PPO | {
 
 DQN = {
     "updates": 400, "batch_size": 64, "copies": 4, "rollout": 64, "gradient_steps": 128, "discount": 0.99,
-    "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "learning_rate": 1e-3, "decay": True,
-    "normalise": False, "width": 128, "depth": 2,
+    "steps_ahead": 1, "double": True, "prioritised": 0.0, "exploration": 0.2, "persistence": 1,
+    "learning_rate": 1e-3, "decay": True, "normalise": True, "width": 128, "depth": 2,
 }  # fmt: skip
 
 SAC = {
@@ -125,7 +127,8 @@ RECIPES: dict[str, dict[str, dict]] = {
             "updates": 80, "rollout": 256, "discount": 0.95, "learning_rate": 1e-3, "decay": True,
         },
         "MountainCar-v0": PPO | {
-            "updates": 3_900, "batch_size": 256, "copies": 16, "rollout": 16, "trace": 0.98, "epochs": 4,
+            "updates": 975, "batch_size": 256, "copies": 16, "rollout": 64, "trace": 0.98, "learning_rate": 1e-3,
+            "decay": True,
         },
         "LunarLander-v3": PPO | {
             "updates": 61, "batch_size": 64, "copies": 16, "rollout": 1_024, "discount": 0.999, "trace": 0.98,
@@ -142,7 +145,8 @@ RECIPES: dict[str, dict[str, dict]] = {
     "sac": {"": SAC, "Pendulum-v1": SAC | {"updates": 312, "learning_rate": 1e-3, "width": 64}},
     "dqn": {
         "": DQN,
-        "CartPole-v1": DQN | {"updates": 195, "steps_ahead": 3, "exploration": 0.16, "learning_rate": 2.3e-3},
+        "CartPole-v1": DQN | {"updates": 195, "steps_ahead": 3, "exploration": 0.16},
+        "MountainCar-v0": DQN | {"updates": 468, "steps_ahead": 3, "discount": 0.98, "persistence": 32},
     },
 }  # fmt: skip
 
@@ -167,7 +171,7 @@ OWN = {
 
 LEAST = {
     "copies": 1, "rollout": 1, "epochs": 1, "batch_size": 1, "width": 1, "depth": 0, "clip": 0, "entropy": 0,
-    "gradient_steps": 1, "steps_ahead": 1,
+    "gradient_steps": 1, "steps_ahead": 1, "persistence": 1,
 }  # fmt: skip
 
 Options = TypeVar("Options", bound=LearningOptions)

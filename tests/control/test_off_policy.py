@@ -101,9 +101,24 @@ def test_it_learns_to_answer(prioritised):
     assert ours.exploration() == 0.04
 
 
+@pytest.mark.parametrize("persistence", [1, 5])
+def test_random_actions_are_kept_without_being_more_of_the_steps(persistence):
+    options = DQNOptions(rollout=16, exploration=0.0, last_exploration=0.3, persistence=persistence, widths=(8,))
+    ours, random = actor(options, "TinyIdentity-v0"), np.random.default_rng(0)
+    ours.updates.assign(1)  # the share is the last one from here on
+    ours.begin()
+    ours.array = lambda seen: np.eye(4)[[3] * len(seen)]  # of which no random action is one
+    taken = np.stack([ours.act(np.zeros((2, 3), np.float32), random) for _ in range(20_000)])
+    np.testing.assert_allclose((taken < 3).mean(), 0.3, atol=0.02)
+    mean = (1 + persistence) / 2
+    begun = 0.3 / (0.3 + 0.7 * mean)
+    went_on = (taken[1:] == taken[:-1])[taken[:-1] < 3].mean()
+    np.testing.assert_allclose(went_on, 1 - 1 / mean + begun / mean / 3, atol=0.02)
+
+
 def test_it_goes_on_exactly():
     options = DQNOptions(
-        rollout=16, gradient_steps=4, minibatch=8, capacity=40, first=1, widths=(8,), prioritised=0.5
+        rollout=16, gradient_steps=4, minibatch=8, capacity=40, first=1, widths=(8,), prioritised=0.5, persistence=9
     )
     one, other = actor(options, updates=5), actor(options, updates=5, seed=3)
     other.seed = 0
