@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from benchmarks.results import Row, record
 
@@ -96,8 +97,14 @@ def keep(report: dict) -> None:
         f"away), the same networks of width {report['width']}, optimiser and batch of {BATCH}, {report['threads']} "
         "threads each, in turns; medians of the rounds. Both sides share the fakes between the players. Losses of the "
         f"last round: {_losses(report)}. tf.data alone takes {report['data_share']:.1%} of an update; other processes "
-        f"had up to {report['others']:.0%} of the processors.",
+        f"had up to {report['others']:.0%} of the processors, {_amx()} AMX.",
     )
+
+
+def _amx() -> str:
+    """Whether the processor has instructions for bfloat16 matrices, on which the ratios depend."""
+    about = Path("/proc/cpuinfo")
+    return "with" if about.exists() and "amx_bf16" in about.read_text() else "without"
 
 
 def _losses(report: dict) -> str:
