@@ -131,8 +131,8 @@ RECIPES: dict[str, dict[str, dict]] = {
             "decay": True,
         },
         "LunarLander-v3": PPO | {
-            "updates": 61, "batch_size": 64, "copies": 16, "rollout": 1_024, "discount": 0.999, "trace": 0.98,
-            "epochs": 4, "entropy": 0.01, "decay": True, "normalise": False,
+            "updates": 243, "batch_size": 256, "copies": 16, "rollout": 256, "discount": 0.999, "trace": 0.98,
+            "entropy": 0.01, "learning_rate": 1e-3, "decay": True,
         },
     },
     "a2c": {
