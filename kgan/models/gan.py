@@ -141,7 +141,8 @@ class GAN(LatentGame):
 
         Args:
             generator: latents [N, latent_dim] -> samples [N, ...].
-            discriminator: samples [N, ...] -> raw scores [N, 1], or [N, h, w, 1] of patches.
+            discriminator: samples [N, ...] -> raw scores [N, 1], or [N, h, w, 1] of patches; each sample is judged by
+                itself, but for batch normalisation, since real and generated ones go through it together.
             objective: what the two minimise, by name or as an `Objective`.
             penalty: what keeps the discriminator smooth, by name or as a penalty; None for nothing.
             weight_clip: keep each weight of the discriminator within +- this (WGAN); 0 leaves them free.

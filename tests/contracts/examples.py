@@ -1,4 +1,4 @@
-"""A tiny instance of every model: what `test_models.py` needs to put a new model through the contract.
+"""A tiny instance of every model: what the tests beside it need to put a new model through the contract.
 
 To add one, write a function of the model's options that returns a fresh `Example`, the same one at every call,
 and enter it in EXAMPLES.
