@@ -56,6 +56,9 @@ class ImitationOptions:
     """Of gail and airl: how fast the discriminator learns, by Adam."""
     state_only: bool = False
     """Of airl: whether its reward is kept from seeing the action, so that it holds in other dynamics too."""
+    entropy: float | None = None
+    """Of gail and airl: weight of the actor's entropy beside its reward; of gail it falls to zero over the run. Left
+    out: 0.1, and 0.01 for airl."""
     warm_start: int = 0
     """Of gail and airl: updates of behaviour cloning before the game begins."""
     rounds: int = 8
@@ -65,21 +68,23 @@ class ImitationOptions:
     width: int = 64
     """Units of each of the two hidden layers."""
     learning_rate: float | None = None
-    """Adam's, falling to zero over the run; left out, 0.003, and 0.001 for gail and airl."""
+    """Adam's, falling to zero over the run; left out, 0.003, 0.002 for gail and 0.001 for airl."""
     average_decay: float = 0.99
     """Of behaviour-cloning and dagger: decay of the policy's moving average, which is what acts; 0 for none."""
 
 
-USUAL = {"objective": None, "penalty": None, "updates": 1_000, "learning_rate": 3e-3}
-GAIL = {"objective": "wasserstein", "penalty": "gradient-penalty", "updates": 300, "learning_rate": 1e-3}
+USUAL = {"objective": None, "penalty": None, "entropy": 0.0, "updates": 1_000, "learning_rate": 3e-3}
+GAIL = {
+    "objective": "wasserstein", "penalty": "gradient-penalty", "entropy": 0.1, "updates": 300, "learning_rate": 2e-3,
+}  # fmt: skip
 RECIPES = {
     "behaviour-cloning": USUAL,
     "dagger": USUAL,
     "gail": GAIL,
-    "airl": GAIL | {"objective": "minimax", "penalty": "none"},
+    "airl": GAIL | {"objective": "minimax", "penalty": "none", "entropy": 0.01, "learning_rate": 1e-3},
 }
 
-LEAST = {"episodes": 1, "every": 1, "round_updates": 1, "rounds": 0, "horizon": 0, "warm_start": 0}
+LEAST = {"episodes": 1, "every": 1, "round_updates": 1, "rounds": 0, "horizon": 0, "warm_start": 0, "entropy": 0}
 
 Options = TypeVar("Options", bound=ImitationOptions)
 Learn = Callable[[BehaviourCloner, Data, int], imitation.BatchPolicy]
@@ -171,8 +176,9 @@ def adversary(options: ImitationOptions) -> AdversarialImitator:
     environments = Environments(options.environment, COPIES, options.seed, limit=options.horizon or None)
     found, seed = shown(options, "train")
     rules = OnPolicyOptions(
-        rollout=128, minibatch=256, epochs=5, discount=0.995, trace=0.98, entropy=0.01, decay=True,
-        learning_rate=options.learning_rate, widths=(options.width,) * 2,
+        rollout=128, minibatch=256, epochs=5, discount=0.995, trace=0.98, entropy=options.entropy,
+        entropy_decay=options.method == "gail", decay=True, learning_rate=options.learning_rate,
+        widths=(options.width,) * 2,
     )  # fmt: skip
     judge = JudgeOptions(
         objective=options.objective, penalty=options.penalty, widths=(options.width,) * 2,

@@ -33,6 +33,7 @@ class OnPolicyOptions:
     clip: float = 0.2  # of the probability ratio; 0 is the plain policy gradient
     normalise_advantages: bool = True
     entropy: float = 0.0
+    entropy_decay: bool = False  # of that weight, linearly to zero over the run
     critic_weight: float = 0.5
     gradient_norm: float = 0.5
     optimizer: str = "adam"
@@ -87,11 +88,12 @@ class OnPolicyActor(Actor):
                 f"minibatch of {self.minibatch}: give --batch-size {_near_divisor(samples, self.minibatch)}."
             )
         self.gradient_steps = options.epochs * (samples // self.minibatch)
+        self.run_length = max(1, updates) * self.gradient_steps
         self.rollout = Rollout.of(environments, options.rollout)
         spaces, features = self.spaces, self.build_networks(options, seed)
         rate = options.learning_rate
         if options.decay:
-            rate = tf_keras.optimizers.schedules.PolynomialDecay(rate, max(1, updates) * self.gradient_steps, 0.0)
+            rate = tf_keras.optimizers.schedules.PolynomialDecay(rate, self.run_length, 0.0)
         self.mover = lookup("optimizer", options.optimizer, OPTIMIZERS)(rate)
         choices = spaces.choices is not None
         action = tensor_spec.BoundedTensorSpec([] if choices else [spaces.actions], tf.int32, 0, spaces.actions - 1)
@@ -236,6 +238,9 @@ class OnPolicyActor(Actor):
             )  # fmt: skip
             if options.credit != "advantage":
                 loss -= parts.value_estimation_loss  # nobody asks the critic
+            if options.entropy_decay:
+                gone = tf.minimum(tf.cast(self.mover.iterations, tf.float32) / self.run_length, 1.0)
+                loss -= gone * parts.entropy_regularization_loss
         gradients = tape.gradient(loss, self.moved, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         self.mover.apply_gradients(zip(self.clipped(gradients), self.moved, strict=True))
         return tf.stack([parts.policy_gradient_loss, parts.value_estimation_loss, parts.clip_fraction])

@@ -62,6 +62,13 @@ def test_the_reward_of_airl_is_exported_without_its_shaping(state_only):
     assert (first == second) == state_only
 
 
+def test_the_weight_of_the_entropy_is_the_methods_own_or_what_is_given():
+    for method, given, weight in (("gail", None, 0.1), ("gail", 0.3, 0.3), ("airl", None, 0.01)):
+        chosen = imitation.Options(method=method, entropy=given, episodes=1, horizon=30, width=4, updates=1)
+        rules = imitation.Imitation().build(imitators.completed(chosen), None).options
+        assert rules.entropy == weight and rules.entropy_decay == (method == "gail")
+
+
 def test_only_gail_has_a_game(tmp_path):
     directory = train("imitation", tmp_path)
     with pytest.raises(UsageError, match="has no game to draw"):
@@ -97,6 +104,7 @@ def test_the_drift_is_drawn(tmp_path, capsys, monkeypatch):
         (["--method", "gail", "--objective", "wgn"], "unknown objective 'wgn'"),
         (["--method", "gail", "--precision", "mixed_bfloat16"], "on one device in float32"),
         (["--horizon", "-1"], "--horizon is -1: give 0 or more"),
+        (["--method", "gail", "--entropy", "-0.1"], "--entropy is -0.1: give 0 or more"),
         (["--method", "airl", "--objective", "wasserstein"], "--method airl plays minimax, not wasserstein"),
     ],
 )

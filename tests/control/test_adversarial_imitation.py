@@ -14,7 +14,7 @@ from kgan.control.on_policy import OnPolicyOptions
 from kgan.control.steps import demonstrated, nothing, steps
 from kgan.errors import UsageError
 
-SMALL = OnPolicyOptions(rollout=16, minibatch=32, epochs=2, widths=(8, 8), entropy=0.01)
+SMALL = OnPolicyOptions(rollout=16, minibatch=32, epochs=2, widths=(8, 8), entropy=0.01, entropy_decay=True)
 
 
 def played(name: str, limit: int, episodes: int = 1) -> demonstrations.Demonstrations:
@@ -25,7 +25,7 @@ def played(name: str, limit: int, episodes: int = 1) -> demonstrations.Demonstra
 def imitator(name="CartPole-v1", limit=20, options=SMALL, kind=AdversarialImitator, **judge) -> AdversarialImitator:
     environments = Environments(name, 2, 0, limit=limit)
     shown = demonstrated(played(name, limit), environments.spaces, limit)
-    return kind(environments, options, shown, JudgeOptions(steps=2, batch_size=8, **judge))
+    return kind(environments, options, shown, JudgeOptions(steps=2, batch_size=8, **judge), updates=4)
 
 
 def test_the_discriminator_sees_the_action_and_the_time_after_the_end():

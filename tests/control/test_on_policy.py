@@ -73,6 +73,28 @@ def test_the_losses_are_those_of_the_paper(clip, normalised):
     assert (clipped > 0) == (clip > 0)
 
 
+def test_the_weight_of_the_entropy_falls_to_zero_over_the_run():
+    """Halfway through, a step is the one with half the weight; at the end and beyond, the one without any."""
+    random = np.random.default_rng(0)
+    rows = (
+        random.normal(size=(16, 4)), random.integers(0, 2, 16), np.full(16, np.log(0.5)), random.normal(size=16),
+        np.zeros(16), np.ones(16),
+    )  # fmt: skip
+    arrays = [tf.constant(row.astype(np.int32 if row.dtype == np.int64 else np.float32)) for row in rows]
+
+    def stepped(share: float = 0.0, **entropy) -> np.ndarray:
+        ours = actor(options=dataclasses.replace(SMALL, gradient_norm=1e9, **entropy), updates=10)
+        last = ours.policy.trainable_variables[-2]
+        last.assign(tf.reshape(tf.range(tf.size(last), dtype=tf.float32) / 8, last.shape))  # far from even odds
+        ours.mover.iterations.assign(round(share * ours.run_length))
+        ours._gradient_step(*arrays)
+        return last.numpy()
+
+    for share, left in ((0.0, 2.0), (0.5, 1.0), (1.0, 0.0), (1.5, 0.0)):
+        np.testing.assert_allclose(stepped(share, entropy=2.0, entropy_decay=True), stepped(share, entropy=left))
+    assert not np.allclose(stepped(entropy=2.0), stepped(entropy=1.0), atol=1e-6)
+
+
 def test_without_clipping_the_gradient_is_that_of_reinforce():
     """The mean of grad log pi(a|s) R over the steps of whole episodes, by a tape of its own."""
     ours = actor(options=dataclasses.replace(REINFORCE, normalise_advantages=False, rollout=60), copies=3)
