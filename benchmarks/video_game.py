@@ -55,7 +55,7 @@ def main() -> None:
             row(f"{how} after {steps:,} steps", found, chance, steps, bar=how == "greedy actions")
             for how, found in scores.items()
         ],
-        command="python -m benchmarks.video_game",
+        command="python -m benchmarks.video_game" + (f" --run {given.run}" if given.run else ""),
         seeds=[given.seed],
         protocol=f"Mean raw score, with its standard error, of {GAMES} whole games from unseen seeds, with the sticky "
         "actions of the id (0.25), after training from pixels by the recipe of kgan.control.recipes; beside it, "
