@@ -18,9 +18,11 @@ from kgan.errors import UsageError
 from kgan.metrics import codes as measures
 from kgan.metrics.protocol import Figure
 from kgan.models.infogan import Codes, InfoGAN
+from kgan.models.invariant_infogan import InvariantInfoGAN
 from kgan.models.recipes import GANOptions, build_gan
-from kgan.networks.recognition import with_recogniser
+from kgan.networks.recognition import with_candidates, with_recogniser
 
+CANDIDATES = 20  # heads that look for categories
 STEPS, REACH = 10, 2.0  # of a continuous code in pictures: the paper's -2 to 2, twice as far as in training
 
 
@@ -39,18 +41,30 @@ class Options(GANOptions, TrainOptions):
     jitter: float = 0.1
     """How far all images are turned, stretched and shifted at random before they are judged and their codes read, so
     that a category is a shape and no slant or width (0.1 is 6 degrees and a tenth); 0 is the paper's InfoGAN."""
+    invariance: float = 1.0
+    """Weight of what makes the category the same for two views of a real image (invariant information clustering, Ji
+    2019), so that it is what images show; 0 is the paper's InfoGAN, which learns its codes from samples alone."""
+    strokes: float | None = None
+    """How much the thickness of bright strokes differs between two views, below 0.4; left out, 0.25 for grey images
+    and 0 for colour."""
+    warm_up: int = 800
+    """Updates in which categories are looked for before the generator is bound to them."""
     recogniser: Literal["shared", "own"] | None = None
-    """What reads the codes off: a second head of the discriminator, or a network of its own; left out, shared, and of
-    a plain GAN its own, which changes nothing in it."""
+    """What reads the codes off: a second head of the discriminator, or a network of its own; left out, a network of
+    its own with --invariance and in a plain GAN (in which it changes nothing), and otherwise shared."""
     width: int = 16
     """Channels at half the image's size, doubled at every halving; units of each layer of an mlp."""
     latent_dim: int = 16
     """Size of the noise beside the codes; the less noise, the more is left for codes to say."""
     generator_learning_rate: float | None = 1e-3
-    """Of the generator: five times the discriminator's, as in the paper."""
+    """Of the generator: the paper's."""
+    discriminator_learning_rate: float | None = 5e-4
+    """Of the discriminator and what reads codes off; the paper's is 2e-4."""
+    batch_size: int = 256
+    """Images of one update; what two views share is estimated over them, so few are not enough."""
     emphasis: float = 3.0
     """Factor by which codes are enlarged before they enter the generator beside the noise."""
-    updates: int = 6_000
+    updates: int = 3_000
     """Updates of the generator, including those of the run that is resumed."""
     size: tuple[int, ...] | None = None
     """Side of the images, or height and width; left out, the data's own (64 for a folder)."""
@@ -65,7 +79,10 @@ class Options(GANOptions, TrainOptions):
     @property
     def game(self) -> str:
         """What is played."""
-        return f"InfoGAN, weight {self.information:g}" if self.information else "plain GAN"
+        if not self.information:
+            return "plain GAN"
+        kind = "invariant InfoGAN" if self.invariance else "InfoGAN"
+        return f"{kind}, weight {self.information:g}"
 
 
 @dataclass
@@ -149,15 +166,25 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
             "--recogniser shared would change the plain GAN of --information 0: leave it out, or give own."
         )
     codes, full = options.codes, options.resolved()
+    is_invariant = bool(options.information and options.invariance)
+    if is_invariant and options.recogniser == "shared":
+        raise UsageError("--recogniser shared has no network to look at views of images: leave it out, or give own.")
+    if is_invariant and len(codes.categorical) != 1:
+        raise UsageError(
+            f"--invariance finds one categorical code, but there are {len(codes.categorical)}: give one, or add "
+            "--invariance 0."
+        )
 
     def infogan(generator: keras.Model, discriminator: keras.Model, *rules, **given) -> InfoGAN:
-        recogniser = codes.parameters
-        if (options.recogniser or ("shared" if options.information else "own")) == "own":
+        recogniser, categories = codes.parameters, sum(codes.categorical)
+        if is_invariant or (options.recogniser or ("shared" if options.information else "own")) == "own":
             size = {"widths": (full.width,) * 2} if full.network == "mlp" else {"width": full.width}
             recogniser = networks.get(full.network).discriminator(
-                shape, outputs=codes.parameters, normalisation=full.discriminator_normalisation,
-                seed=options.seed + 2, **size,
+                shape, outputs=codes.parameters + (CANDIDATES - 1) * categories * is_invariant,
+                normalisation=full.discriminator_normalisation, seed=options.seed + 2, **size,
             )  # fmt: skip
+        if is_invariant:
+            recogniser = with_candidates(recogniser, categories, CANDIDATES)
         judge = with_recogniser(
             discriminator, recogniser, normalisation=full.discriminator_normalisation, seed=options.seed + 2
         )
@@ -165,8 +192,12 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
         latents = keras.Input((options.latent_dim + codes.size,))
         scale = [1.0] * options.latent_dim + [options.emphasis] * codes.size
         generator = keras.Model(latents, generator(keras.layers.Rescaling(scale)(latents)), name=generator.name)
-        weights = {"information_weight": options.information, "continuous_weight": options.continuous_weight}
-        return InfoGAN(generator, judge, *rules, codes=codes, **weights, **given)
+        given |= {"information_weight": options.information, "continuous_weight": options.continuous_weight}
+        if not is_invariant:
+            return InfoGAN(generator, judge, *rules, codes=codes, **given)
+        strokes = options.strokes if options.strokes is not None else 0.25 * (shape[-1] == 1)
+        views = {"invariance": options.invariance, "strokes": strokes, "warm_up": options.warm_up}
+        return InvariantInfoGAN(generator, judge, *rules, codes=codes, **views, **given)
 
     inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)
     return build_gan(inner, shape, options.updates, options.seed, options.devices.jit, infogan)

@@ -85,3 +85,20 @@ def test_jitter_moves_images_about_their_centre():
     slope = (heights * places).sum(axis=1) / (places**2).sum()
     assert slope.std() == pytest.approx(0.1, rel=0.25)
     assert moved.shape == images.shape and moved.dtype == tf.float32
+
+
+def test_strokes_are_drawn_thicker_and_thinner():
+    n = 2_000
+    images = np.full([n, 16, 16, 1], -1.0, np.float32)
+    images[:, 2:14, 7:9] = 0.2  # a grey line of two pixels
+    images[-1] = -1.0
+    drawn = regularisation.restroke(images, 0.25, SEED).numpy()
+    np.testing.assert_array_equal(drawn, regularisation.restroke(images, 0.25, SEED))
+    np.testing.assert_array_equal(drawn[-1], images[-1])  # of nothing, nothing
+    assert drawn.shape == images.shape and drawn.dtype == np.float32
+    np.testing.assert_allclose(drawn[:-1].max(axis=(1, 2, 3)), 1, atol=1e-5)
+    assert drawn.min() >= -1 - 1e-5 and (drawn[:, :, :3] < -0.95).all()
+    widths = ((drawn[:-1, 8, :, 0] + 1) / 2).sum(axis=1)
+    assert widths.min() < 2.2 and widths.max() > 3.5
+    same = ((regularisation.restroke(images, 0.0, SEED).numpy()[:-1, 8, :, 0] + 1) / 2).sum(axis=1)
+    assert np.ptp(same) < 0.5 * np.ptp(widths)

@@ -153,7 +153,7 @@ class InfoGAN(GAN):
             if not value >= 0:
                 raise UsageError(f"{name} is {value}: give 0 or more.")
         shapes = discriminator.output_shape
-        if not isinstance(shapes, list | tuple) or len(shapes) != 2 or shapes[1] != (None, codes.parameters):
+        if not isinstance(shapes, list) or len(shapes) < 2 or shapes[1] != (None, codes.parameters):
             raise UsageError(
                 f"the discriminator gives {shapes}, but it must give scores and (None, {codes.parameters}): build it "
                 "with kgan.networks.recognition.with_recogniser."
@@ -186,22 +186,24 @@ class InfoGAN(GAN):
         (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss, report = self.loss_of_judging(judge, samples_of(batch), samples, seed, training)
         _, posterior, *_ = judge.posteriors  # of real samples, of generated ones, and of those that a penalty is of
-        bound, information = self._bound(codes, posterior)
-        return loss - bound, {**report, **information}
+        nats = tf.reduce_mean(self.codes.information(codes, posterior), axis=0)
+        split = len(self.codes.categorical)
+        kinds = {
+            "categorical_information": tf.reduce_sum(nats[:split]),
+            "continuous_information": tf.reduce_sum(nats[split:]),
+        }
+        return loss - tf.reduce_sum(self.bound_weights("discriminator") * nats), {**report, **kinds}
 
     def generator_loss(self, batch, proposal, seed: tf.Tensor, training: bool):
         """G's loss as in `GAN`, less the weighted bound."""
         (samples, codes), judge = proposal, _Scorer(self.discriminator)
         loss = self.loss_of_generating(judge, samples, seed, training)
-        return loss - self.information_weight * self._bound(codes, judge.posteriors[0])[0], {}
+        nats = tf.reduce_mean(self.codes.information(codes, judge.posteriors[0]), axis=0)
+        return loss - self.information_weight * tf.reduce_sum(self.bound_weights("generator") * nats), {}
 
-    def _bound(self, codes: tf.Tensor, posterior: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """L_I with its kinds of codes weighted, and each kind's part in nats."""
-        each = tf.reduce_mean(self.codes.information(codes, posterior), axis=0)
-        split = len(self.codes.categorical)
-        categorical, continuous = tf.reduce_sum(each[:split]), tf.reduce_sum(each[split:])
-        information = {"categorical_information": categorical, "continuous_information": continuous}
-        return categorical + self.continuous_weight * continuous, information
+    def bound_weights(self, player: str) -> list:
+        """How much each code's part of L_I counts for a player."""
+        return [1.0] * len(self.codes.categorical) + [self.continuous_weight] * self.codes.continuous
 
     def scores(self, samples: tf.Tensor) -> tf.Tensor:
         """One score for each sample, float32 [N], in inference mode: higher for what looks real."""
@@ -268,6 +270,6 @@ class _Scorer:
         self.posteriors: list[tf.Tensor] = []
 
     def __call__(self, samples: tf.Tensor, training: bool) -> tf.Tensor:
-        scores, posterior = self.discriminator(samples, training=training)
+        scores, posterior, *_ = self.discriminator(samples, training=training)
         self.posteriors.append(posterior)
         return scores

@@ -9,7 +9,7 @@ from apps.disentanglement import Options, class_figures, varied
 from kgan.app import main
 from kgan.datasets.data import Data
 
-SMALL = ["--network", "mlp", "--width", "4", "--updates", "2", "--batch-size", "8", "--categorical", "3", "2"]
+SMALL = ["--network", "mlp", "--width", "4", "--updates", "2", "--batch-size", "8", "--categorical", "3"]
 
 
 class Told:
@@ -63,7 +63,8 @@ def test_class_figures_by_hand():
 
 
 def test_a_plain_gan_is_drawn_beside(tmp_path, capsys):
-    for name, options in {"plain": ["--information", "0"], "info": ["--recogniser", "own"]}.items():
+    two_codes = ["--invariance", "0", "--recogniser", "own", "--categorical", "3", "2"]
+    for name, options in {"plain": ["--information", "0"], "info": two_codes}.items():
         run("disentanglement", "train", *SMALL, *options, "--runs", tmp_path / name)
         (directory,) = (tmp_path / name / "disentanglement").iterdir()
         run("disentanglement", "export", "--run", directory, "--to", tmp_path / "models" / name, "--count", "0")
@@ -87,6 +88,11 @@ def test_a_plain_gan_is_drawn_beside(tmp_path, capsys):
         (["--ensemble", "2"], "--ensemble 2 is for image_generation"),
         (["--information", "0", "--recogniser", "shared"], "--recogniser shared would change the plain GAN"),
         (["--emphasis", "0"], "--emphasis is 0"),
+        (["--invariance", "-1"], "invariance is -1.0"),
+        (["--recogniser", "shared"], "--recogniser shared has no network"),
+        (["--categorical", "3", "2"], "--invariance finds one categorical code, but there are 2"),
+        (["--strokes", "0.5"], "strokes is 0.5"),
+        (["--warm-up", "-1"], "warm_up is -1"),
     ],
 )
 def test_what_cannot_be_trained(arguments, said, tmp_path, capsys):

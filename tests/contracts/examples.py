@@ -25,6 +25,7 @@ from kgan.models.energy import BEGAN, EBGAN
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
 from kgan.models.infogan import Codes, InfoGAN
+from kgan.models.invariant_infogan import InvariantInfoGAN
 from kgan.models.inverter import Inverter
 from kgan.models.rewards import RewardModel, ShapedRewardModel
 from kgan.models.sentence_vae import SentenceVAE
@@ -35,7 +36,7 @@ from kgan.models.value import ValueEstimator
 from kgan.networks import blocks, captions, images, mlp, sequences
 from kgan.networks.features import feature_extractor
 from kgan.networks.joint import joint_discriminator
-from kgan.networks.recognition import with_features, with_recogniser
+from kgan.networks.recognition import with_candidates, with_features, with_recogniser
 from kgan.networks.shaped import shaped
 
 BATCH = 8  # samples of one critic step
@@ -74,6 +75,18 @@ def infogan(**options) -> Example:
     discriminator = mlp.mlp_discriminator(shape, widths=(8,), dropout=0.2, spectral=True, seed=2)
     discriminator = with_recogniser(discriminator, codes.parameters, width=6, seed=3)
     model = InfoGAN(generator, discriminator, penalty="r1", codes=codes, jitter=0.1, instance_noise=0.1, **options)
+    return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
+
+
+def invariant_infogan(**options) -> Example:
+    """Images from noise, a categorical code and a continuous one, with a recogniser of its own that has three heads."""
+    shape, latent_dim, codes = (8, 8, 1), 6, Codes((3,), 1)
+    generator = images.dcgan_generator(shape, latent_dim, width=4, seed=1)
+    recogniser = images.dcgan_discriminator(shape, width=4, outputs=codes.parameters + 2 * 3, seed=3)
+    judge = with_recogniser(
+        images.dcgan_discriminator(shape, width=4, dropout=0.2, seed=2), with_candidates(recogniser, 3, 3)
+    )
+    model = InvariantInfoGAN(generator, judge, codes=codes, jitter=0.1, warm_up=2, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, latent_dim))
 
 
@@ -268,6 +281,7 @@ EXAMPLES: dict[type[keras.Model], Callable[..., Example]] = {
     BiGAN: bigan,
     VAEGAN: vaegan,
     InfoGAN: infogan,
+    InvariantInfoGAN: invariant_infogan,
     EnsembleGAN: ensemble,
     EBGAN: partial(energy_game, EBGAN, margin=0.9),
     BEGAN: partial(energy_game, BEGAN, k_rate=0.1),
