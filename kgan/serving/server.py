@@ -97,7 +97,7 @@ def run(options: Options) -> None:
     repository = Repository(options.models, rules, keep=options.versions, settle=options.settle)
     listening = _socket(options.host, options.port)
     # With Python's 5 ms a thread that has computed an answer would wait that long for its turn to hand it over.
-    sys.setswitchinterval(2e-4)
+    sys.setswitchinterval(5e-5)
     gc.freeze()  # looking through all of TensorFlow for garbage would hold up requests for tenths of a second
     repository.scan()
     try:
