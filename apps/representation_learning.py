@@ -54,6 +54,8 @@ class Options(TrainOptions):
     """vaegan: weight of the codes' distance from N(0, 1), for the encoder."""
     jitter: float = 0.0
     """bigan, ali: how far images are turned, stretched and shifted at random in training, falling to zero."""
+    views: bool = False
+    """bigan, ali: show the encoder other moves of an image than the discriminator, so that codes do without them."""
     cycle: float = 0.0
     """bigan, ali: weight of the squared error of reconstructions beside the game (ALICE, Li 2017); 0 for none."""
     learning_rate: float = 5e-4
@@ -132,9 +134,12 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
             f"--objective {options.objective} is not for these games: give non-saturating, minimax, least-squares or "
             "hinge."
         )
-    for name in ("jitter", "cycle"):
+    for name in ("jitter", "views", "cycle"):
         if getattr(options, name) and options.model == "vaegan":
-            raise UsageError(f"--{name} {getattr(options, name):g} is for --model bigan or ali: leave it out.")
+            value = "" if name == "views" else f" {getattr(options, name):g}"
+            raise UsageError(f"--{name}{value} is for --model bigan or ali: leave it out.")
+    if options.views and not options.jitter:
+        raise UsageError("--views is of images that are moved: give a --jitter above 0 too, such as 0.1.")
     builders, seed = networks.get(options.network), options.seed
     size = {"width": options.width} | ({"depth": options.depth} if options.depth else {})
     if options.network == "mlp":
@@ -159,7 +164,7 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
         )
         model = BiGAN(
             generator, encoder, discriminator, objective, jitter=options.jitter,
-            jitter_updates=max(1, options.updates), cycle=options.cycle, **common,
+            jitter_updates=max(1, options.updates), views=options.views, cycle=options.cycle, **common,
         )  # fmt: skip
 
     def adam(rate: float) -> keras.optimizers.Adam:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.infogan [--seeds 0 1 2]
 
-The settings are the defaults of `python -m apps.disentanglement train`; InfoGAN, category of samples alone (--invariance 0) is --invariance 0, the
+The settings are the defaults of `python -m apps.disentanglement train`; InfoGAN as in the paper is --invariance 0, the
 plain GAN --information 0. What is trained is kept in runs/infogan, and not trained again.
 """
 

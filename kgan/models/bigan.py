@@ -49,6 +49,7 @@ class BiGAN(AdversarialModel):
         *,
         jitter: float = 0.0,
         jitter_updates: int = 10_000,
+        views: bool = False,
         cycle: float = 0.0,
         **kwargs,
     ):
@@ -61,6 +62,11 @@ class BiGAN(AdversarialModel):
             objective: what D minimises between the two kinds of pairs, by name or as an `Objective`.
             jitter: how far images are turned, stretched and shifted at random in training, at the start; it falls to
                 zero over `jitter_updates`.
+            views: whether the encoder is shown other moves of an image than the discriminator, which is then shown
+                moved samples too: D tells (T x, E(T' x)) from (T'' G(z), z), so that no code can say how its image was
+                moved, and the cycle asks for the image as it was. T is differentiable augmentation's (Zhao et al. 2020,
+                "Differentiable augmentation for data-efficient GAN training"), T' a denoising autoencoder's (Vincent
+                et al. 2008, "Extracting and composing robust features with denoising autoencoders").
             cycle: weight, at least 0, of the mean squared error of G(E(x)), values in [0, 1], in what G and E minimise.
                 It is not BiGAN's but ALICE's (Li et al. 2017, "ALICE: towards understanding adversarial learning for
                 joint distribution matching"): the game alone lets E forget of x whatever G does not need.
@@ -70,10 +76,12 @@ class BiGAN(AdversarialModel):
         self.generator, self.encoder, self.discriminator = generator, encoder, discriminator
         self.objective = objectives.get(objective)
         self.jitter, self.jitter_updates = jitter, jitter_updates
-        self.cycle = cycle
+        self.views, self.cycle = views, cycle
         for name in ("jitter", "cycle"):
             if not getattr(self, name) >= 0:
                 raise UsageError(f"{name} is {getattr(self, name)}: give 0 or more.")
+        if views and not jitter:
+            raise UsageError("views of an image differ by its jitter, which is 0: give one above 0, such as 0.1.")
         shape, size = generator.output_shape[1:], generator.input_shape[-1]
         pair = [tuple(one[1:]) for one in discriminator.input_shape]
         fits = encoder.input_shape[1:] == shape and encoder.output_shape[-1] in (size, 2 * size)
@@ -112,16 +120,23 @@ class BiGAN(AdversarialModel):
     def propose(self, batch, seed: tf.Tensor, training: bool) -> Pairs:
         """Codes for the images, and as many images for new codes."""
         images = samples_of(batch)
-        if training and self.jitter:
+
+        def moved(images: tf.Tensor, k: int) -> tf.Tensor:
+            if not training or not self.jitter:
+                return images
             amount = regularisation.noise_stddev(self.updates.value, self.jitter, self.jitter_updates)
-            images = regularisation.jitter(images, amount, draw(seed, 1))
+            return regularisation.jitter(images, amount, draw(seed, k))
+
+        shown = moved(images, 1)
+        seen = moved(images, 3) if self.views else shown
         latents = tf.random.stateless_normal([tf.shape(images)[0], self.latent_dim], draw(seed, 0))
         generator, encoder = (
             getattr(self, part) if training else self.inference(part) for part in self.parts("generator")
         )
-        encoded = encoder(images, training=training)
+        encoded = encoder(seen, training=training)
         encoded = gaussian_sample(encoded, draw(seed, 2)) if self.is_stochastic else encoded
-        return Pairs(images, encoded, generator(latents, training=training), latents)
+        samples = generator(latents, training=training)
+        return Pairs(shown, encoded, moved(samples, 4) if self.views else samples, latents)
 
     def discriminator_loss(self, batch, proposal: Pairs, seed: tf.Tensor, training: bool):
         """The objective, where data with its codes are real, and samples with theirs generated."""
@@ -135,7 +150,8 @@ class BiGAN(AdversarialModel):
         # In inference mode without the cycle, which alone is to touch the generator's batch statistics.
         encoded = proposal.encoded if self.cycle else tf.stop_gradient(proposal.encoded)
         again = self.generator(encoded, training=training and self.cycle > 0)
-        error = tf.reduce_mean((again - proposal.images) ** 2) / 4
+        wanted = samples_of(batch) if self.views else proposal.images
+        error = tf.reduce_mean((again - wanted) ** 2) / 4
         loss = self.objective.discriminator_loss(fake, real)
         return (loss + self.cycle * error if self.cycle else loss), {"reconstruction_error": error}
 
@@ -160,6 +176,7 @@ class BiGAN(AdversarialModel):
             "objective": described(self.objective),
             "jitter": self.jitter,
             "jitter_updates": self.jitter_updates,
+            "views": self.views,
             "cycle": self.cycle,
         }
 

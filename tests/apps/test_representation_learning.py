@@ -55,6 +55,8 @@ def test_the_other_models_train_and_answer(model, tmp_path):
         (["--depth", "3"], "--depth 3 is for --network residual or mlp"),
         (["--objective", "wasserstein"], "--objective wasserstein is not for these games"),
         (["--model", "vaegan", "--jitter", "0.1"], "--jitter 0.1 is for --model bigan or ali"),
+        (["--model", "vaegan", "--jitter", "0", "--views"], "--views is for --model bigan or ali"),
+        (["--views"], "give a --jitter above 0 too"),
         (["--model", "vaegan", "--cycle", "9"], "--cycle 9 is for --model bigan or ali"),
         (["--model", "vaegan", "--gamma", "-1"], "gamma is -1.0"),
         (["--data", "ring"], "not made of images"),

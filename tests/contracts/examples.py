@@ -178,7 +178,7 @@ def bigan(**options) -> Example:
     encoder = mlp.mlp_discriminator(shape, widths=(8,), outputs=2 * latent_dim, normalisation="batch", seed=2)
     features = mlp.mlp_discriminator(shape, widths=(8,), outputs=6, spectral=True, seed=3)
     discriminator = joint_discriminator(features, latent_dim, units=6, dropout=0.2, seed=4)
-    model = BiGAN(generator, encoder, discriminator, jitter=0.1, **options)
+    model = BiGAN(generator, encoder, discriminator, jitter=0.1, views=True, **options)
     return Example(model, lambda k, n: _uniform(k, n, *shape), lambda n: _uniform(-1, n, *shape))
 
 

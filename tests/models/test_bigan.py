@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from kgan import regularisation
 from kgan.errors import UsageError
 from kgan.models.adversarial import draw
 from kgan.models.bigan import BiGAN
@@ -103,6 +104,37 @@ def test_the_cycle_adds_the_squared_error_of_reconstructions_for_generator_and_e
     assert_descends(model, "generator", terms)
 
 
+@pytest.mark.parametrize("outputs", [LATENTS, 2 * LATENTS])
+def test_views_move_what_is_encoded_what_is_judged_and_samples_each_in_its_own_way(outputs):
+    model = bigan(outputs, jitter=0.1, views=True, cycle=7.0)
+    z = tf.random.stateless_normal([6, LATENTS], draw(SEED, 0))
+
+    def moved(images, k):
+        return regularisation.jitter(images, 0.1, draw(SEED, k))
+
+    def played():
+        given = model.encoder(moved(IMAGES, 3))
+        noise = tf.random.stateless_normal([6, LATENTS], draw(SEED, 2))
+        code = given if outputs == LATENTS else given[:, :3] + tf.exp(given[:, 3:] / 2) * noise
+        scores = model.discriminator([moved(IMAGES, 1), code]), model.discriminator([moved(model.generator(z), 4), z])
+        return *map(sigmoid, scores), tf.cast(model.generator(code), tf.float64)
+
+    def of_discriminator():
+        data, sampled, _ = played()
+        return -tf.reduce_mean(tf.math.log(data) + tf.math.log(1 - sampled))
+
+    def of_generator():
+        data, sampled, again = played()
+        game = -tf.reduce_mean(tf.math.log(1 - data) + tf.math.log(sampled))
+        return game + 7 * tf.reduce_mean((again - tf.cast(IMAGES, tf.float64)) ** 2) / 4  # not of the moved image
+
+    assert_descends(model, "discriminator", of_discriminator)
+    assert_descends(model, "generator", of_generator)
+    quiet = model.propose(IMAGES, SEED, training=False)
+    np.testing.assert_array_equal(quiet.images, IMAGES)
+    np.testing.assert_allclose(quiet.samples, model.generator(z), rtol=1e-6)
+
+
 @pytest.mark.parametrize("objective", ["non-saturating", "minimax"])
 def test_each_player_of_vaegan_descends_its_own_terms(objective):
     gamma = 0.3
@@ -186,6 +218,7 @@ def test_codes_are_learnt(make, kinds, rate):
         (lambda: bigan(outputs=4), "the encoder \\(4,\\)"),
         (lambda: bigan(latents=5), "build all for the same"),
         (lambda: bigan(jitter=-1.0), "jitter is -1.0"),
+        (lambda: bigan(views=True), "jitter, which is 0"),
         (lambda: bigan(cycle=float("nan")), "cycle is nan"),
         (lambda: vaegan(gamma=-1.0), "gamma is -1.0"),
         (lambda: vaegan(beta=float("nan")), "beta is nan"),
