@@ -123,8 +123,8 @@ def main() -> None:
         f"{SETTINGS['vaegan']['updates']:,} updates of convolutional networks; the rest as SETTINGS of the file says; "
         "VAE: saved_models/vae, convolutional, 20 latents. Nearest neighbour by Euclidean distance, linear probe: "
         "logistic regression on standardised values, both on the codes of the 8,000 and asked of the "
-        "1,000. At ALICE's weight the reconstructions do most of it: with a weight of a million, which leaves next to no "
-        "game, codes are about as good (95.9% against 96.6% on 1,000 training digits, seed 100). "
+        "1,000. At ALICE's weight the reconstructions do most of it: with a weight of a million, which leaves next to "
+        "no game, codes are about as good (95.9% against 96.6% on 1,000 training digits, seed 100). "
         "Sharpness: variance of the Laplacian; above 1 is harsher than the digits. Bidirectional "
         "features must beat pixels, and VAE-GAN must be sharper than the VAE "
         "but not harsher than the digits, on every seed.",
