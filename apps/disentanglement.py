@@ -47,8 +47,9 @@ class Options(GANOptions, TrainOptions):
     strokes: float | None = None
     """How much the thickness of bright strokes differs between two views, below 0.4; left out, 0.25 for grey images
     and 0 for colour."""
-    warm_up: int = 800
-    """Updates in which categories are looked for before the generator is bound to them."""
+    warm_up: int | None = None
+    """Updates in which categories are looked for before the generator is bound to them; left out, 800, or a third of
+    --updates where that is less."""
     recogniser: Literal["shared", "own"] | None = None
     """What reads the codes off: a second head of the discriminator, or a network of its own; left out, a network of
     its own with --invariance and in a plain GAN (in which it changes nothing), and otherwise shared."""
@@ -75,6 +76,11 @@ class Options(GANOptions, TrainOptions):
     def codes(self) -> Codes:
         """What is to mean something."""
         return Codes(self.categorical, self.continuous)
+
+    @property
+    def bound_after(self) -> int:
+        """The update from which the generator is bound to its category."""
+        return min(800, self.updates // 3) if self.warm_up is None else self.warm_up
 
     @property
     def game(self) -> str:
@@ -196,7 +202,7 @@ def build(options: Options, shape: tuple[int, ...]) -> InfoGAN:
         if not is_invariant:
             return InfoGAN(generator, judge, *rules, codes=codes, **given)
         strokes = options.strokes if options.strokes is not None else 0.25 * (shape[-1] == 1)
-        views = {"invariance": options.invariance, "strokes": strokes, "warm_up": options.warm_up}
+        views = {"invariance": options.invariance, "strokes": strokes, "warm_up": options.bound_after}
         return InvariantInfoGAN(generator, judge, *rules, codes=codes, **views, **given)
 
     inner = dataclasses.replace(options, latent_dim=options.latent_dim + codes.size)

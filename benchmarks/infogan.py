@@ -54,7 +54,7 @@ def main() -> None:
         f"moved by {used.jitter:g} before they are judged and recognised, width {used.width}, moving average "
         f"{used.average_decay:g}; the defaults of apps.disentanglement. The first InfoGAN's category must agree on "
         "two views of a real image (moved as above and drawn with strokes of another thickness, weight "
-        f"{used.invariance:g}), and binds the generator after {used.warm_up} updates. Training uses no labels; the "
+        f"{used.invariance:g}), and binds the generator after {used.bound_after} updates. Training uses no labels; the "
         "settings were chosen by those of training digits, on seeds 100 to 105. Error: "
         f"{SAMPLES:,} samples, each value of the code matched one to one with a class of the shipped digit classifier. "
         "To pass, every seed must meet the bar.",

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from small import app_of, run
 
-from apps.disentanglement import Options, class_figures, varied
+from apps.disentanglement import Options, build, class_figures, varied
 from kgan.app import main
 from kgan.datasets.data import Data
 
@@ -60,6 +60,13 @@ def test_class_figures_by_hand():
     error, accuracy = class_figures(Told(), options, data, {"images": images, "codes": codes}, Reader(), seed=0)
     assert error.value == pytest.approx(1 / 6) and accuracy.value == pytest.approx(5 / 6)
     assert "classes by the blot reader; 6 samples" in error.protocol
+
+
+def test_a_short_run_binds_its_code_too():
+    given = {"network": "mlp", "width": 4, "categorical": (3,)}
+    for options, after in (({}, 800), ({"updates": 30}, 10), ({"updates": 30, "warm_up": 40}, 40)):
+        assert build(Options(**given, **options), (8, 8, 1)).warm_up == after
+    assert build(Options(**given), (8, 8, 1)).strokes == 0.25 and build(Options(**given), (8, 8, 3)).strokes == 0
 
 
 def test_a_plain_gan_is_drawn_beside(tmp_path, capsys):
