@@ -49,7 +49,7 @@ class Options(GANOptions, TrainOptions):
     and 0 for colour."""
     warm_up: int | None = None
     """Updates in which categories are looked for before the generator is bound to them; left out, 800, or a third of
-    --updates where that is less."""
+    --updates where that is less. With --from give 0: the export has found its categories."""
     recogniser: Literal["shared", "own"] | None = None
     """What reads the codes off: a second head of the discriminator, or a network of its own; left out, a network of
     its own with --invariance and in a plain GAN (in which it changes nothing), and otherwise shared."""

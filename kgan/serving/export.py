@@ -20,7 +20,7 @@ import os
 import platform
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,9 +131,14 @@ def _forget_custom_gradients(file: Path) -> None:
     """
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in (meta_graph.graph_def for meta_graph in model.meta_graphs):
-        for node in itertools.chain(graph.node, *(function.node_def for function in graph.library.function)):
+        for node in _nodes(graph):
             node.attr.pop("_gradient_op_type", None)
     file.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _nodes(graph) -> Iterator:
+    """The nodes of a GraphDef and of the functions in it."""
+    return itertools.chain(graph.node, *(inner.node_def for inner in graph.library.function))
 
 
 def _trace(name: str, signature: Signature):
@@ -149,10 +154,8 @@ def _trace(name: str, signature: Signature):
     function = serve.get_concrete_function(**specs)
     if not isinstance(function.structured_outputs, dict):
         raise ValueError(f"signature {name!r} must return a dict of tensors, not {function.structured_outputs!r}")
-    graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
     # Batch normalisation moves its averages, and dropout its seed, only while training.
-    changes = sorted({node.op for node in nodes if node.op.startswith("Assign")})
+    changes = sorted({node.op for node in _nodes(function.graph.as_graph_def()) if node.op.startswith("Assign")})
     if changes:
         raise ValueError(f"signature {name!r} is not in inference mode: it changes variables ({', '.join(changes)})")
     function(**{key: tf.constant(signature.example[key], spec.dtype) for key, spec in specs.items()})
