@@ -7,6 +7,7 @@ signatures, so that pictures and figures of a run are made by the very functions
 
 import dataclasses
 import functools
+import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
@@ -245,6 +246,9 @@ def _fit(app, options, model, data, strategy, directory, first, arrays) -> None:
         print(f"{app.name}: {options.updates - first:,} updates on {options.data}, in {directory}", flush=True)
     # The checkpoint comes after the row of the curves, which begins new means, and so belongs to what it saves.
     steps, called = options.updates - first, [*beside, saver, stop]
+    if isinstance(model, AdversarialModel) and strategy is None:
+        due = math.gcd(first, options.updates, options.log_every, options.checkpoint_every, callbacks.EARLY_PICTURES[0])
+        model.steps_per_execution = max(k for k in range(1, options.devices.updates_per_call + 1) if due % k == 0)
     try:
         # Keras is told the number of steps, since over several devices it would find the end by an update without data.
         model.fit(

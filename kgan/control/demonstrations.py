@@ -98,7 +98,6 @@ class Demonstrations:
         return kept + np.searchsorted(ends, kept, side="right"), kept
 
 
-
 def record(environment: gymnasium.Env, policy: Policy, episodes: int, seed: int = 0) -> Demonstrations:
     """Play so many episodes by a policy, or until it has had `Enough`; the same seed begins the same ones.
 

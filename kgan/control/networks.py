@@ -68,9 +68,7 @@ def squashed_policy(spaces: Spaces, widths: Sequence[int], activation: str, seed
     )
 
 
-def picture_features(
-    picture: Sequence[int], filters: Sequence[int], width: int, seed: int
-) -> sequential.Sequential:
+def picture_features(picture: Sequence[int], filters: Sequence[int], width: int, seed: int) -> sequential.Sequential:
     """Pictures float32 [N, H, W, C] in [0, 255] -> features [N, width]: three convolutions and a layer (Mnih 2015).
 
     Raises:

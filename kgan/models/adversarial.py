@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from kgan.errors import UsageError
+from kgan.optimizers import Adam
 
 DRAWS_PER_STEP = 16  # how many independent random draws one critic step may make from its seed
 
@@ -135,7 +136,7 @@ class AdversarialModel(keras.Model):
                 f"give {', '.join(f'{player}_optimizer' for player in self.players)}."
             )
         for player in self.players:
-            optimizer = optimizers.get(f"{player}_optimizer") or keras.optimizers.Adam(2e-4, beta_1=0.5)
+            optimizer = optimizers.get(f"{player}_optimizer") or Adam(2e-4, beta_1=0.5)
             if self._uses_float16(player) and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
             # An unbuilt optimiser would lose its state silently on restore.

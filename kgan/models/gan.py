@@ -214,7 +214,8 @@ class GAN(LatentGame):
 
     def loss_of_generating(self, discriminator: Callable, fake, seed: tf.Tensor, training: bool) -> tf.Tensor:
         """A generator's loss for its samples, before this discriminator."""
-        return self.objective.generator_loss(discriminator(self.shown(fake, seed, 5, training), training=training))
+        scores = blocks.in_halves(discriminator, self.shown(fake, seed, 5, training), training)
+        return self.objective.generator_loss(scores)
 
     def shown(self, samples: tf.Tensor, seed: tf.Tensor, k: int, training: bool) -> tf.Tensor:
         """Samples as the discriminator is shown them: jittered and noisy, where that is asked for.

@@ -10,6 +10,7 @@ from kgan import networks, objectives, penalties
 from kgan.errors import UsageError, suggestion
 from kgan.models.ensemble import EnsembleGAN
 from kgan.models.gan import GAN
+from kgan.optimizers import Adam
 
 PLAIN = {
     "penalty": "none", "critic_steps": 1, "optimizer": "adam", "generator_learning_rate": 2e-4,
@@ -242,7 +243,7 @@ def optimizers(options: GANOptions, updates: int) -> dict[str, keras.optimizers.
 
 def _optimizer(options: GANOptions, rate) -> keras.optimizers.Optimizer:
     if options.optimizer == "adam":
-        return keras.optimizers.Adam(rate, beta_1=options.beta_1, beta_2=options.beta_2)
+        return Adam(rate, beta_1=options.beta_1, beta_2=options.beta_2)
     return {"rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}[options.optimizer](rate)
 
 

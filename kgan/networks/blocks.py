@@ -1,6 +1,5 @@
 """The pieces that every network here is put together from: sizes, normalisation, activations, seeds, refusals."""
 
-import contextvars
 import random
 from collections.abc import Callable, Iterator
 
@@ -24,7 +23,6 @@ ACTIVATIONS = {
     "tanh": lambda: keras.layers.Activation("tanh"),
 }
 HEAD = "float32"  # scores, and what makes pixels of features, whatever keras.config.dtype_policy() says
-_SIZES: contextvars.ContextVar[list[tf.Tensor] | None] = contextvars.ContextVar("sizes of the batches", default=None)
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -32,15 +30,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation through TensorFlow's fused kernel, 3 times quicker on a CPU (Ioffe & Szegedy 2015).
 
     Weights and figures are Keras's own. With several replicas in sync the statistics are those of the global batch.
-    Within `for_each` they are those of each batch by itself.
     """
 
     def call(self, inputs, training=None, mask=None):
-        if training and (sizes := _SIZES.get()):
-            return tf.concat([self._normalised(part, training, mask) for part in tf.split(inputs, sizes)], axis=0)
-        return self._normalised(inputs, training, mask)
-
-    def _normalised(self, inputs, training, mask):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         if not (training and self.trainable) or replicas > 1:
             return super().call(inputs, training=training, mask=mask)
@@ -59,27 +51,54 @@ class BatchNormalization(keras.layers.BatchNormalization):
 def for_each(network: Callable, batches: list[tf.Tensor], training: bool) -> list[tf.Tensor]:
     """The outputs [N_k, ...] of a network that judges every sample by itself, for each of several batches [N_k, ...].
 
-    They go through in one pass, which is quicker than one each; batch normalisation is done as if they went one by one.
-    A callable that is no Keras model, or one with another batch normalisation than ours, is called for each.
+    They go through in one pass, which is quicker; but one by one through batch normalisation, which would mix them, and
+    through a callable that is no Keras model.
     """
-    apart = not isinstance(network, keras.Model) or any(
-        isinstance(layer, keras.layers.BatchNormalization) and not isinstance(layer, BatchNormalization)
-        for layer in network._flatten_layers()
-    )
-    if apart:
+    if not isinstance(network, keras.Model) or has_batch_normalisation(network):
         return [network(batch, training=training) for batch in batches]
     sizes = [tf.shape(batch)[0] for batch in batches]
-    token = _SIZES.set(sizes)
+    return tf.split(network(tf.concat(batches, axis=0), training=training), sizes)
+
+
+def in_halves(network: Callable, samples: tf.Tensor, training: bool) -> tf.Tensor:
+    """The outputs of a network for samples [N, ...], as two halves side by side: on a CPU, one on each thread.
+
+    Batch normalisation sees both. What is no plain chain of layers, or has a layer with a memory, is called as it is,
+    and so is any network on one sample, or on nobody knows how many, and where replicas work side by side.
+    """
+    layers, count = _chain(network), samples.shape[0] or 0
+    if any(layer.non_trainable_variables and not _is_batch_normalisation(layer) for layer in layers):
+        layers = []
+    if not layers or count < 2 or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return network(samples, training=training)
+    sizes = [count // 2, count - count // 2]
+    halves = tf.split(samples, sizes)
+    for layer in layers:
+        if _is_batch_normalisation(layer):
+            halves = tf.split(layer(tf.concat(halves, axis=0), training=training), sizes)
+        else:
+            halves = [layer(half) for half in halves]
+    return tf.concat(halves, axis=0)
+
+
+def _chain(network: Callable) -> list[keras.layers.Layer]:
+    """The layers of a model in which each takes what the one before it gives, or none for any other."""
+    layers = [layer for layer in getattr(network, "layers", ()) if not isinstance(layer, keras.layers.InputLayer)]
     try:
-        outputs = network(tf.concat(batches, axis=0), training=training)
-    finally:
-        _SIZES.reset(token)
-    return tf.split(outputs, sizes)
+        ends = [network.input, *(layer.output for layer in layers)] if layers else []
+        follows = all(layer.input is before for layer, before in zip(layers, ends, strict=False))
+        return layers if follows and ends and ends[-1] is network.output else []
+    except (AttributeError, ValueError):  # a layer that is used twice
+        return []
+
+
+def _is_batch_normalisation(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.BatchNormalization)
 
 
 def has_batch_normalisation(model: keras.layers.Layer) -> bool:
     """Say whether batch normalisation sits anywhere inside ``model``: nested models and wrapped layers count."""
-    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers())
+    return any(map(_is_batch_normalisation, model._flatten_layers()))
 
 
 def normalise(x: keras.KerasTensor, kind: str) -> keras.KerasTensor:

@@ -3,8 +3,9 @@
 A network's first convolution and its last transposed one have an image of 1 to 4 channels at one end. From the image
 to the features a CPU's kernels are quick. The other way round, which is the transposed convolution itself and the
 convolution's gradient for its input, they leave most of each vector empty; there it is done by sub-pixels instead (Shi
-et al. 2016): a convolution that gives each 2 x 2 block of the image as so many channels, and then `depth_to_space`.
-That is the same sum, twice as quick. The layers are called as Keras's own, by whose names weights are found in files.
+et al. 2016): a convolution that gives each 2 x 2 block of the image as so many channels, which are then put in their
+places. That is the same sum, twice as quick. The layers are called as Keras's own, by whose names weights are found in
+files.
 """
 
 import keras
@@ -56,12 +57,14 @@ def gather(images: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 @tf.custom_gradient
 def spread(features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Its transpose: features [N, H, W, C] to images [N, 2H, 2W, c]."""
-    pixels = _by_subpixel(kernel)
-    blocks = tf.nn.conv2d(features, pixels, 1, "SAME")
-    # TensorFlow 2.21 forgets the number of channels where there are no samples.
-    blocks = tf.reshape(blocks, tf.concat([tf.shape(features)[:3], tf.shape(pixels)[3:]], axis=0))
+    blocks = tf.nn.conv2d(features, _by_subpixel(kernel), 1, "SAME")
+    sizes = zip(features.shape[:3], tf.unstack(tf.shape(features))[:3], strict=True)
+    count, height, width = (dynamic if static is None else static for static, dynamic in sizes)
+    # As `depth_to_space`, in two thirds of its time.
+    rows = tf.transpose(tf.reshape(blocks, [count * height, width, STRIDE, STRIDE * kernel.shape[2]]), [0, 2, 1, 3])
+    images = tf.reshape(rows, [count, STRIDE * height, STRIDE * width, kernel.shape[2]])
     return (
-        tf.nn.depth_to_space(blocks, STRIDE),
+        images,
         lambda images: (gather(images, kernel), _kernel_gradient(images, features, kernel)),
     )
 

@@ -1,7 +1,8 @@
 """What happens beside the updates: progress, curves, pictures, checkpoints, health, and an orderly stop.
 
 All are ordinary Keras callbacks. They count updates, not epochs: `first` is the update from which the run
-goes on (0 for a new one), and batch number k of this `fit` completes update first + k + 1.
+goes on (0 for a new one), and batch number k of this `fit` completes update first + k + 1. Where several updates
+are done in one call (steps_per_execution) they are told of the last.
 """
 
 import csv
@@ -295,7 +296,7 @@ class OrderlyStop(Counting):
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        tqdm.write("stopping after this update, and saving; once more stops at once", file=sys.stderr)
+        tqdm.write("stopping after the next update, and saving; once more stops at once", file=sys.stderr)
 
     def after_update(self, update, logs):
         """Stop if asked to."""

@@ -25,6 +25,8 @@ class Devices:
     """Compile with XLA: quicker on GPUs, slower on CPUs."""
     threads: int = 0
     """CPU threads to use; 0 means all cores."""
+    updates_per_call: int = 10
+    """Updates done at once at most, before Python draws, saves or hears Ctrl-C: 1 where a single one takes long."""
     strategy: StrategyName = "one"
     """One device; mirrored over this machine's GPUs; or several workers described by TF_CONFIG."""
     replicas: int = 0
@@ -41,12 +43,17 @@ def set_up(devices: Devices, seed: int) -> tf.distribute.Strategy | None:
     """
     if devices.threads < 0:
         raise UsageError(f"--threads is {devices.threads}: give a number of CPU threads, or 0 for all cores.")
+    if devices.updates_per_call < 1:
+        raise UsageError(f"--updates-per-call is {devices.updates_per_call}: give at least 1.")
     if devices.jit and devices.strategy != "one":
         raise UsageError(f"--jit does not work with --strategy {devices.strategy}: leave one of them out.")
-    if devices.threads:
-        with contextlib.suppress(RuntimeError):  # a second training in one process keeps the first one's threads
-            tf.config.threading.set_intra_op_parallelism_threads(devices.threads)
-            tf.config.threading.set_inter_op_parallelism_threads(devices.threads)
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = devices.threads or usable
+    with contextlib.suppress(RuntimeError):  # a second training in one process keeps the first one's threads
+        # Two operations side by side, each on half of the threads: there are always two, a gradient for the weights
+        # and one for what comes before, and a thread that is not woken for every part of one costs nothing.
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, threads // 2))
+        tf.config.threading.set_inter_op_parallelism_threads(min(2, threads))
     # Two graph passes of TensorFlow 2.21 that do harm here: remapping gives up on the penalties' second derivatives, at
     # length, and gains nothing elsewhere; the other loses the order between reading a weight and moving it, so that
     # with several threads what is reported, and then what is learnt, would now and then not be the same again.

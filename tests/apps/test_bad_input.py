@@ -44,6 +44,7 @@ TRAIN_POINTS = {
     ),
     "XLA on several devices": (["--jit", "--strategy", "mirrored"], "--jit does not work with --strategy mirrored"),
     "negative threads": (["--threads", "-1"], "--threads is -1"),
+    "no updates a call": (["--updates-per-call", "0"], "--updates-per-call is 0"),
     "no export to begin from": (["--from", "{folder}/nowhere"], "there is no exported model"),
     "a run and an export to begin from": (["--resume", "{run}", "--from", "{export}"], "not both"),
     "runs below a file": (["--runs", "{folder}/a_file/runs"], "cannot make the run directory"),

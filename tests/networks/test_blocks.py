@@ -120,11 +120,47 @@ def test_several_batches_at_once_are_as_one_by_one(normalisation):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_several_batches_at_once_are_one_pass():
-    model, passes = judge(blocks.BatchNormalization()), []
-    model.layers[1].call = lambda x, call=model.layers[1].call: passes.append(x.shape[0]) or call(x)
-    blocks.for_each(model, [tf.zeros((2, 6, 6, 2)), tf.zeros((3, 6, 6, 2))], training=True)
-    assert passes == [5]
+def test_several_batches_are_one_pass_but_for_batch_normalisation():
+    for normalisation, expected in (lambda x: x, [5]), (blocks.BatchNormalization(), [2, 3]):
+        model, passes = judge(normalisation), []
+        model.layers[1].call = lambda x, call=model.layers[1].call, passes=passes: passes.append(x.shape[0]) or call(x)
+        blocks.for_each(model, [tf.zeros((2, 6, 6, 2)), tf.zeros((3, 6, 6, 2))], training=True)
+        assert passes == expected
+
+
+@pytest.mark.parametrize("normalisation", [blocks.BatchNormalization, lambda: lambda x: x])
+@pytest.mark.parametrize("count", [6, 5, 1])
+def test_two_halves_are_as_one_pass(normalisation, count):
+    samples = tf.constant(np.random.default_rng(0).normal(1, 2, (count, 6, 6, 2)), "float32")
+    results = []
+    for run in blocks.in_halves, lambda model, samples, training: model(samples, training=training):
+        model = judge(normalisation())
+        with tf.GradientTape() as tape:
+            tape.watch(samples)
+            outputs = tf.function(run)(model, samples, True)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        gradients = tape.gradient(loss, [samples, *model.trainable_variables])
+        results.append([outputs, *gradients, *model.weights, run(model, samples, False)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+def passes_of(model, samples):
+    """How many samples the second layer of a model saw at each call."""
+    passes, layer = [], model.layers[1]
+    layer.call = lambda x, call=layer.call: passes.append(x.shape[0]) or call(x)
+    blocks.in_halves(model, samples, training=True)
+    return passes
+
+
+def test_only_a_chain_without_memory_is_halved():
+    samples = tf.zeros((6, 6, 6, 2))
+    assert passes_of(judge(lambda x: x), samples) == [3, 3]
+    assert passes_of(judge(keras.layers.Dropout(0.5)), samples) == [6]  # its draws are counted
+    assert passes_of(judge(lambda x: keras.layers.Add()([x, x])), samples) == [6]
+    spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 1))  # turns its vector at each call
+    assert passes_of(judge(spectral), samples) == [6]
+    assert passes_of(judge(lambda x: x), samples[:1]) == [1]
 
 
 def test_layer_normalisation_is_over_all_axes_of_each_sample():

@@ -214,6 +214,7 @@ def test_nobody_fails_while_versions_come_and_go(make, tmp_path):
     callers = [threading.Thread(target=call) for _ in range(4)]
     for caller in callers:
         caller.start()
+
     def wait_for(version: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while version not in seen and time.monotonic() < deadline:

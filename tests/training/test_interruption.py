@@ -16,7 +16,7 @@ TOY = [
     "train", "--updates", str(UPDATES), "--width", "8", "--depth", "2", "--batch-size", "8", "--threads", "2",
     "--objective", "dcgan", "--critic-steps", "2", "--normalisation", "batch", "--dropout", "0.1",
     "--instance-noise", "0.1",
-    "--checkpoint-every", "7", "--log-every", "3",
+    "--checkpoint-every", "8", "--log-every", "4",  # so that four updates are done at once
 ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def test_an_uninterrupted_run_is_complete(uninterrupted):
     state = checkpoint(uninterrupted)
     assert state["file"] == f"{UPDATES:08d}.npz" and state["updates"] == UPDATES
     rows = [line.split(",")[0] for line in curves(uninterrupted)]
-    assert rows == ["update", *map(str, range(3, UPDATES + 1, 3))]
+    assert rows == ["update", *map(str, range(4, UPDATES + 1, 4))]
     assert sorted(p.name for p in (uninterrupted / "samples").iterdir()) == ["000100.png", f"{UPDATES:06d}.png"]
     with Image.open(uninterrupted / "progress.gif") as animation:
         assert animation.n_frames == 2
@@ -66,6 +66,11 @@ def test_an_uninterrupted_run_is_complete(uninterrupted):
         assert animation.convert("RGB").size == Image.open(uninterrupted / "samples" / "000100.png").size
     assert any((uninterrupted / "tensorboard").iterdir())
     assert not [path for path in uninterrupted.rglob("*") if "partial" in path.name]
+
+
+def test_updates_one_by_one_are_the_same(forks, uninterrupted, tmp_path):
+    forks.run("toy_distributions", *TOY, "--updates-per-call", "1", "--runs", tmp_path)
+    assert_same_run(uninterrupted, run_of(tmp_path))
 
 
 def test_killed_ten_times_at_random_moments_it_ends_the_same(forks, uninterrupted, tmp_path):
