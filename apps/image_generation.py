@@ -60,7 +60,8 @@ class ImageGeneration(App):
         data = datasets.load(options.data, split, size=size, channels=options.channels, strict=options.strict)
         if len(data.shape) != 3:
             raise UsageError(
-                f"{options.data!r} is not made of images: use python -m apps.toy_distributions for points."
+                f"{options.data!r} is not made of images: python -m apps.toy_distributions is for points, and "
+                "python -m apps.sentence_generation for sentences."
             )
         return data
 

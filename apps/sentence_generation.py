@@ -153,6 +153,10 @@ class SentenceGeneration(App):
         for sentence in ends:
             if not 0 < len(sentence) <= trained.length:
                 raise UsageError(f"{sentence!r} has {len(sentence)} characters: give 1 to {trained.length}.")
+            if not set(sentence) & set(trained.characters):
+                raise UsageError(
+                    f"{sentence!r} has no character that the model knows, such as {trained.characters[:10]}."
+                )
         first, last = model.call("encode", sentences=ends)["latents"]
         way = np.linspace(0, 1, options.steps, dtype=np.float32)[:, None]
         rendered = model.call("decode", latents=first + way * (last - first))["sentences"]
@@ -172,6 +176,9 @@ class SentenceGeneration(App):
 
 def _build_vae(options: Options) -> SentenceVAE:
     """The variational autoencoder that the options describe, compiled."""
+    for name in ("objective", "ensemble"):
+        if (given := getattr(options, name)) != getattr(Options, name):
+            raise UsageError(f"--{name} {given} is for --model gan: leave it out.")
     if not 0 < options.vae_learning_rate < 1:
         raise UsageError(f"--vae-learning-rate is {options.vae_learning_rate}: give one between 0 and 1.")
     shape = (options.length, len(texts.Vocabulary(options.characters)))

@@ -136,6 +136,9 @@ def run(app: App, options: ModesOptions, modes_of: Callable[[TrainOptions, Data]
     samples = draw(model, options.count, options.seed)
     counts, of_data = modes.counts(samples), modes.counts(held_out.examples)
     figures = report(modes, samples, counts, held_out, of_data, training, options.seed)
+    if counts.sum() < len(samples):
+        how = protocol(modes.by, len(samples), len(held_out.examples), f"held-out {held_out.name}", seed=options.seed)
+        figures.insert(1, Figure("samples in a mode", counts.sum() / len(samples), f"share; {how}"))
     if trained.ensemble > 1:
         figures.append(best_member(model, trained, modes, counts, of_data, options.count, options.seed))
     for figure in figures:

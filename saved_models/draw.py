@@ -42,6 +42,8 @@ def main() -> None:
     if "sentences" in answer:
         print("\n".join(sentence.decode() for sentence in answer["sentences"].numpy()))
         return
+    if "images" not in answer:
+        parser.error(f"{str(version)!r} draws no pictures: it gives {', '.join(sorted(answer))}")
     images = answer["images"].numpy()  # uint8 [count, H, W, C]
 
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,7 @@ def test_missing_modes_of_a_ring_are_named(monkeypatch, capsys, tmp_path):
     model = Pretended("samples", np.concatenate([six, stray]))
     found = said(app, options, model, monkeypatch, capsys, tmp_path / "a.png", count=80)
     assert value(found["modes"]) == 6 and found["modes"].endswith("missing (1, 0), (0, 1)")
+    assert value(found["samples in a mode"]) == 0.75
     assert value(found["entropy of the modes"]) == pytest.approx(math.log(6), abs=1e-3)
     assert value(found["KL(model || data) over the modes"]) == pytest.approx(math.log(8 / 6), abs=0.02)
 

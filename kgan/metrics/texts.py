@@ -107,8 +107,8 @@ def sentence_figures(
 ) -> list[Figure]:
     """Measure everything that is known about generated sentences, beside the same of held-out ones.
 
-    The held-out sentences are split into two halves: distances and perplexity are to the first, of as many samples
-    as the second has, and the remark says what the second's are.
+    The held-out sentences are split into two halves: distances and perplexity are to the first, of at most as many
+    samples as the second has, and the remark says what those of as many of the second's are.
 
     Args:
         samples: the generated ones.
@@ -119,6 +119,7 @@ def sentence_figures(
     half = len(held_out) // 2
     reference, control = held_out[:half], held_out[half : 2 * half]
     equal = samples[: len(control)]
+    control = control[: len(equal)]
     against = f"{len(equal):,} samples against {len(reference):,} {reference_name}; seed {seed}"
     other = f"as many other {reference_name}"
     figures = [
