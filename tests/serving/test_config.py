@@ -41,8 +41,12 @@ def message(name, **fields):
 
 
 @pytest.fixture(scope="module")
-def files():
-    return config.files(config.Options(models=ROOT / "saved_models"))
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deployed")  # without the models that a user has added
+    for name in SHIPPED:
+        (folder / "saved_models").mkdir(exist_ok=True)
+        (folder / "saved_models" / name).symlink_to(ROOT / "saved_models" / name)
+    return config.files(config.Options(models=folder / "saved_models", out=folder / "deploy"))
 
 
 def test_what_is_committed_is_what_is_written(files):
