@@ -64,12 +64,14 @@ def in_halves(network: Callable, samples: tf.Tensor, training: bool) -> tf.Tenso
     """The outputs of a network for samples [N, ...], as two halves side by side: on a CPU, one on each thread.
 
     Batch normalisation sees both. What is no plain chain of layers, or has a layer with a memory, is called as it is,
-    and so is any network on one sample, or on nobody knows how many, and where replicas work side by side.
+    and so is any network on one sample, or on nobody knows how many, on one thread, and where replicas work side by
+    side.
     """
     layers, count = _chain(network), samples.shape[0] or 0
     if any(layer.non_trainable_variables and not _is_batch_normalisation(layer) for layer in layers):
         layers = []
-    if not layers or count < 2 or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    one_thread = tf.config.threading.get_inter_op_parallelism_threads() == 1
+    if not layers or count < 2 or one_thread or tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return network(samples, training=training)
     sizes = [count // 2, count - count // 2]
     halves = tf.split(samples, sizes)

@@ -153,7 +153,7 @@ def passes_of(model, samples):
     return passes
 
 
-def test_only_a_chain_without_memory_is_halved():
+def test_only_a_chain_without_memory_is_halved(monkeypatch):
     samples = tf.zeros((6, 6, 6, 2))
     assert passes_of(judge(lambda x: x), samples) == [3, 3]
     assert passes_of(judge(keras.layers.Dropout(0.5)), samples) == [6]  # its draws are counted
@@ -161,6 +161,8 @@ def test_only_a_chain_without_memory_is_halved():
     spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 1))  # turns its vector at each call
     assert passes_of(judge(spectral), samples) == [6]
     assert passes_of(judge(lambda x: x), samples[:1]) == [1]
+    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 1)
+    assert passes_of(judge(lambda x: x), samples) == [6]
 
 
 def test_layer_normalisation_is_over_all_axes_of_each_sample():
