@@ -154,14 +154,15 @@ def passes_of(model, samples):
 
 
 def test_only_a_chain_without_memory_is_halved(monkeypatch):
-    samples = tf.zeros((6, 6, 6, 2))
+    samples, threads = tf.zeros((6, 6, 6, 2)), "get_inter_op_parallelism_threads"
+    monkeypatch.setattr(tf.config.threading, threads, lambda: 2)
     assert passes_of(judge(lambda x: x), samples) == [3, 3]
     assert passes_of(judge(keras.layers.Dropout(0.5)), samples) == [6]  # its draws are counted
     assert passes_of(judge(lambda x: keras.layers.Add()([x, x])), samples) == [6]
     spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 1))  # turns its vector at each call
     assert passes_of(judge(spectral), samples) == [6]
     assert passes_of(judge(lambda x: x), samples[:1]) == [1]
-    monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 1)
+    monkeypatch.setattr(tf.config.threading, threads, lambda: 1)
     assert passes_of(judge(lambda x: x), samples) == [6]
 
 
