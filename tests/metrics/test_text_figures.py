@@ -79,5 +79,8 @@ def test_figures_of_english():
     for name in ("1-gram distance", "3-gram distance", "perplexity"):
         assert worse[name].value > 1.5 * float(worse[name].remark.split()[-1])
     assert worse["real words"].value < 0.3
+    few = {f.name: f for f in texts.sentence_figures(garbage[:5], held_out, training, reference_name="x", seed=0)}
+    as_few = texts.ngram_distance(held_out[30:35], held_out[:30], 2)
+    assert few["2-gram distance"].remark == f"as many other x: {as_few:.3f}" != worse["2-gram distance"].remark
     copies = texts.sentence_figures(training[:9] + garbage[:1], held_out, training, reference_name="x", seed=0)
     assert next(f.value for f in copies if f.name == "copies") == pytest.approx(len(set(training[:9])) / 10)

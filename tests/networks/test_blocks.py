@@ -162,6 +162,8 @@ def test_only_a_chain_without_memory_is_halved(monkeypatch):
     spectral = keras.layers.SpectralNormalization(keras.layers.Conv2D(4, 1))  # turns its vector at each call
     assert passes_of(judge(spectral), samples) == [6]
     assert passes_of(judge(lambda x: x), samples[:1]) == [1]
+    chain = judge(lambda x: x)
+    assert passes_of(keras.Model(chain.input, [chain.layers[1].output, chain.output]), samples) == [6]
     monkeypatch.setattr(tf.config.threading, threads, lambda: 1)
     assert passes_of(judge(lambda x: x), samples) == [6]
 
