@@ -10,17 +10,20 @@ import asyncio
 import collections
 import dataclasses
 import itertools
+import math
 import os
 import threading
 import time
-from collections.abc import Mapping
-from queue import SimpleQueue
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from kgan.serving.metrics import Metrics
 from kgan.serving.servable import Servable, Signature
 from kgan.serving.status import Code, ServingError, of_exception
+
+_BRIEF = 0.001  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,30 +46,37 @@ class Limits:
         return self.num_batch_threads or max(1, usable - 1)
 
 
-@dataclasses.dataclass(eq=False)
-class _Task:
+@dataclasses.dataclass(eq=False, slots=True)
+class Task:
+    """A request that waits or is computed."""
+
+    key: tuple
     inputs: Mapping[str, np.ndarray]
     rows: int
-    answer: asyncio.Future
+    done: Callable[[Any], None]
+    """Called with what became of it."""
     since: float
+    deadline: float
 
 
 class Scheduler:
-    """Computes requests on a few threads; lives on one event loop."""
+    """Computes requests on a few threads, which take them from its queues themselves; lives on one event loop."""
 
     def __init__(self, limits: Limits, metrics: Metrics):
         self.limits, self.metrics = limits, metrics
         self.waiting = 0
-        self._queues: collections.OrderedDict[tuple, collections.deque[_Task]] = collections.OrderedDict()
-        self._idle = limits.threads
+        self._queues: collections.OrderedDict[tuple, collections.deque[Task]] = collections.OrderedDict()
+        self._changed = threading.Condition()  # guards the queues
+        self._is_due = False  # the event loop is to compute a batch itself
+        self._unanswered: dict[Task, None] = {}  # in the order in which they came
+        self._alarm, self._alarm_at = None, math.inf
+        self._is_closed = False
         self._loop = asyncio.get_running_loop()
-        self._ready: SimpleQueue = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"batch-{index}", daemon=True) for index in range(limits.threads)
         ]
         for thread in self._threads:
             thread.start()
-        self._timer: asyncio.TimerHandle | None = None
 
     async def run(
         self, servable: Servable, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float
@@ -75,6 +85,26 @@ class Scheduler:
 
         Raises:
             ServingError: too many wait, the computation failed, or took more than `timeout` seconds.
+        """
+        answer = self._loop.create_future()
+        task = self.submit(servable, signature, inputs, timeout, answer.set_result)
+        try:
+            found = await answer
+        except BaseException:  # whoever gives up makes room for others
+            self._give_up(task)
+            raise
+        if isinstance(found, ServingError):
+            raise found
+        return found
+
+    def submit(
+        self, servable: Servable, signature: Signature, inputs: Mapping[str, np.ndarray], timeout: float,
+        done: Callable[[dict[str, np.ndarray] | ServingError], None],
+    ) -> Task:  # fmt: skip
+        """As `run`, but what it gives or raises is what `done` is called with later, on the event loop.
+
+        Raises:
+            ServingError: too many wait.
         """
         if self.waiting >= self.limits.max_enqueued:
             raise ServingError(
@@ -86,65 +116,111 @@ class Scheduler:
             sizes = {len(value) for value in inputs.values()}
             if len(sizes) == 1 and (rows := sizes.pop()):  # otherwise the graph says what it thinks of it
                 shapes = tuple(inputs[key].shape[1:] for key in signature.inputs)
-        task = _Task(inputs, rows, self._loop.create_future(), time.perf_counter())
-        key = servable, signature, shapes
-        self._queues.setdefault(key, collections.deque()).append(task)
-        self.waiting += 1
-        self._dispatch()
-        limit = self._loop.call_later(timeout, _expire, task, timeout)
-        try:
-            return await task.answer
-        except BaseException:  # given up; whoever waits makes room for others
-            if task in self._queues.get(key, ()):
-                self._queues[key].remove(task)
+        now = time.perf_counter()
+        task = Task((servable, signature, shapes), inputs, rows, done, now, now + timeout)
+        self._unanswered[task] = None
+        if task.deadline < self._alarm_at:
+            self._set_alarm(task.deadline)
+        with self._changed:
+            self._queues.setdefault(task.key, collections.deque()).append(task)
+            self.waiting += 1
+            self._call(signature)
+        return task
+
+    def _give_up(self, task: Task) -> None:
+        self._unanswered.pop(task, None)
+        with self._changed:
+            if task in self._queues.get(task.key, ()):
+                self._queues[task.key].remove(task)
                 self.waiting -= 1
-            raise
-        finally:
-            limit.cancel()
+
+    # One timer for all: to set one for each request costs more than to read its JSON.
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = self._loop.call_later(at - time.perf_counter(), self._expire) if at < math.inf else None
+
+    def _expire(self) -> None:
+        now = time.perf_counter()
+        for task in [task for task in self._unanswered if task.deadline <= now]:
+            self._give_up(task)
+            told = f"no answer within {task.deadline - task.since:g} seconds: ask for less, or later"
+            task.done(ServingError(Code.DEADLINE_EXCEEDED, told))
+        self._set_alarm(min((task.deadline for task in self._unanswered), default=math.inf))
+
+    def _finish(self, batch: list[Task], answers: list) -> None:
+        for task, answer in zip(batch, answers, strict=True):
+            if task in self._unanswered:
+                del self._unanswered[task]
+                task.done(answer)
+
+    # To hand a brief batch to a thread and back takes longer than to compute it, all the more as only one thread can be
+    # in Python: the event loop does it, once it has read what else has arrived.
+
+    def _is_brief(self, signature: Signature) -> bool:
+        return signature.took is not None and signature.took < _BRIEF and not self.limits.batch_timeout_micros
+
+    def _call(self, signature: Signature) -> None:
+        """Have somebody compute what waits for a signature; under the lock."""
+        if not self._is_brief(signature):
+            self._changed.notify()
+        elif not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._work_briefly)
+
+    def _work_briefly(self) -> None:
+        """Compute one batch; on the event loop, which looks for new requests before the next."""
+        with self._changed:
+            self._is_due = False
+            key = next((key for key in self._queues if self._is_brief(key[1])), None)
+            batch = self._take(key) if key else None
+            for key in self._queues:
+                self._call(key[1])
+        if batch:
+            self._finish(batch, self._compute(batch))
 
     def close(self) -> None:
         """Wait for what is being computed."""
-        if self._timer:
-            self._timer.cancel()
-        for _ in self._threads:
-            self._ready.put(None)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join()
 
-    def _dispatch(self) -> None:
-        """Give idle threads what is ready, each queue in its turn."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        while self._idle:
-            soonest, ready = None, None
-            for key, queue in list(self._queues.items()):
-                if not queue:
-                    del self._queues[key]
-                elif (wait := self._wait(key, queue)) <= 0:
-                    ready = key
-                    break
-                else:
-                    soonest = min(wait, soonest or wait)
-            if ready is None:
-                if soonest:
-                    self._timer = self._loop.call_later(soonest, self._dispatch)
-                return
-            self._start(ready)
+    # In each thread. Were they told what to compute, they would be idle until the event loop comes to it.
 
-    def _wait(self, key: tuple, queue: collections.deque[_Task]) -> float:
+    def _work(self) -> None:
+        """Compute what is ready until the scheduler is closed."""
+        while batch := self._next():
+            self._loop.call_soon_threadsafe(self._finish, batch, self._compute(batch))
+
+    def _next(self) -> list[Task] | None:
+        """Wait for a batch, each queue in its turn; None once the scheduler is closed."""
+        with self._changed:
+            while not self._is_closed:
+                soonest = None
+                for key, queue in list(self._queues.items()):
+                    if not queue:
+                        del self._queues[key]
+                    elif (wait := self._wait(key, queue)) <= 0:
+                        return self._take(key)
+                    else:
+                        soonest = min(wait, soonest or wait)
+                self._changed.wait(soonest)
+
+    def _wait(self, key: tuple, queue: collections.deque[Task]) -> float:
         """Seconds until the first batch of a queue is ready; 0 when it is."""
-        if key[2] is None or len(queue) >= self.limits.max_batch_size:
+        timeout = self.limits.batch_timeout_micros
+        if not timeout or key[2] is None or len(queue) >= self.limits.max_batch_size:
             return 0
-        rows = 0
-        for task in queue:
-            rows += task.rows
-            if rows >= self.limits.max_batch_size:
-                return 0
-        return queue[0].since + self.limits.batch_timeout_micros / 1e6 - time.perf_counter()
+        if sum(task.rows for task in queue) >= self.limits.max_batch_size:
+            return 0
+        return queue[0].since + timeout / 1e6 - time.perf_counter()
 
-    def _start(self, key: tuple) -> None:
-        servable, signature, shapes = key
+    def _take(self, key: tuple) -> list[Task]:
+        servable, _, shapes = key
         queue, batch, rows = self._queues[key], [], 0
         while queue and (not batch or shapes is not None and rows + queue[0].rows <= self.limits.max_batch_size):
             batch.append(queue.popleft())
@@ -158,53 +234,32 @@ class Scheduler:
         for task in batch:
             self.metrics.waited.observe((now - task.since) * 1e6, servable.name)
         self.metrics.batches.observe(rows or 1, servable.name)
-        self._idle -= 1
-        self._ready.put((servable, signature, batch))
+        return batch
 
-    def _work(self) -> None:
-        """Compute what is ready until None is; in each thread."""
-        while work := self._ready.get():
-            servable, signature, batch = work
-            answers = self._compute(servable, signature, [task.inputs for task in batch])
-            self._loop.call_soon_threadsafe(self._finish, batch, answers)
+    # Anywhere.
 
-    def _finish(self, batch: list[_Task], answers: list) -> None:
-        self._idle += 1
-        for task, answer in zip(batch, answers, strict=True):
-            if task.answer.done():
-                continue
-            if isinstance(answer, ServingError):
-                task.answer.set_exception(answer)
-            else:
-                task.answer.set_result(answer)
-        self._dispatch()
-
-    def _compute(self, servable: Servable, signature: Signature, batch: list) -> list:
-        """An answer or error for each request of a batch; in a thread of the pool."""
+    def _compute(self, batch: list[Task]) -> list[dict[str, np.ndarray] | ServingError]:
+        """An answer or error for each request of a batch."""
+        servable, signature, _ = batch[0].key
         begun = time.perf_counter()
         try:
-            answers = _together(signature, batch) if len(batch) > 1 else [signature.run(batch[0])]
+            answers = _together(signature, batch) if len(batch) > 1 else [signature.run(batch[0].inputs)]
         except Exception as error:
             if len(batch) == 1:
                 told = of_exception(error)
                 told.__cause__ = error
                 answers = [told]
             else:  # one request must not fail the others
-                answers = [self._compute(servable, signature, [inputs])[0] for inputs in batch]
-        self.metrics.runtime.observe((time.perf_counter() - begun) * 1e6, servable.name, "Predict", "TF1")
+                answers = [self._compute([task])[0] for task in batch]
+        took = time.perf_counter() - begun
+        signature.took = took if signature.took is None else signature.took + 0.1 * (took - signature.took)
+        self.metrics.runtime.observe(took * 1e6, servable.name, "Predict", "TF1")
         return answers
 
 
-def _expire(task: _Task, timeout: float) -> None:
-    if not task.answer.done():
-        told = f"no answer within {timeout:g} seconds: ask for less, or later"
-        task.answer.set_exception(ServingError(Code.DEADLINE_EXCEEDED, told))
-
-
-def _together(signature: Signature, batch: list) -> list[dict[str, np.ndarray]]:
-    joined = {key: np.concatenate([inputs[key] for inputs in batch]) for key in signature.inputs}
-    outputs = signature.run(joined)
-    ends = [0, *itertools.accumulate(len(next(iter(inputs.values()))) for inputs in batch)]
+def _together(signature: Signature, batch: list[Task]) -> list[dict[str, np.ndarray]]:
+    outputs = signature.run({key: np.concatenate([task.inputs[key] for task in batch]) for key in signature.inputs})
+    ends = [0, *itertools.accumulate(task.rows for task in batch)]
     for key, value in outputs.items():
         if len(value) != ends[-1]:
             raise ServingError(Code.FAILED_PRECONDITION, f"output {key!r} has {len(value)} rows of {ends[-1]}")

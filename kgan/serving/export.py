@@ -13,14 +13,13 @@ the disk: a server that polls the directory sees all of it or nothing.
 import contextlib
 import datetime
 import errno
-import itertools
 import json
 import math
 import os
 import platform
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +31,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 import kgan
 from kgan.errors import UsageError
-from kgan.serving.exported import CARD, WEIGHTS, versions
+from kgan.serving.exported import CARD, WEIGHTS, nodes, versions
 from kgan.serving.weights import save_networks
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
@@ -131,14 +130,9 @@ def _forget_custom_gradients(file: Path) -> None:
     """
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for graph in (meta_graph.graph_def for meta_graph in model.meta_graphs):
-        for node in _nodes(graph):
+        for node in nodes(graph):
             node.attr.pop("_gradient_op_type", None)
     file.write_bytes(model.SerializeToString(deterministic=True))
-
-
-def _nodes(graph) -> Iterator:
-    """The nodes of a GraphDef and of the functions in it."""
-    return itertools.chain(graph.node, *(inner.node_def for inner in graph.library.function))
 
 
 def _trace(name: str, signature: Signature):
@@ -155,7 +149,7 @@ def _trace(name: str, signature: Signature):
     if not isinstance(function.structured_outputs, dict):
         raise ValueError(f"signature {name!r} must return a dict of tensors, not {function.structured_outputs!r}")
     # Batch normalisation moves its averages, and dropout its seed, only while training.
-    changes = sorted({node.op for node in _nodes(function.graph.as_graph_def()) if node.op.startswith("Assign")})
+    changes = sorted({node.op for node in nodes(function.graph.as_graph_def()) if node.op.startswith("Assign")})
     if changes:
         raise ValueError(f"signature {name!r} is not in inference mode: it changes variables ({', '.join(changes)})")
     function(**{key: tf.constant(signature.example[key], spec.dtype) for key, spec in specs.items()})

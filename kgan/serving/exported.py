@@ -3,8 +3,10 @@
 Nothing here needs Keras: an exported model is plain TensorFlow.
 """
 
+import itertools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,11 @@ def _find(path: Path) -> Path:
     models = [str(entry) for entry in beside if entry.name.isdecimal() or versions(entry)]
     there = f"there are {', '.join(models)}" if models else f"nor is there any other in {str(path.parent)!r}"
     raise UsageError(f"there is no exported model {str(path)!r}: {there}.")
+
+
+def nodes(graph) -> Iterator:
+    """The nodes of a GraphDef and of the functions in it."""
+    return itertools.chain(graph.node, *(inner.node_def for inner in graph.library.function))
 
 
 def cast(what: str, value: Any, dtype: tf.DType, shape: tf.TensorShape) -> np.ndarray:

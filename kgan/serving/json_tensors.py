@@ -229,7 +229,7 @@ def _exactly(value: Any, dtype: tf.DType) -> np.ndarray:
         return found
     try:
         with np.errstate(over="ignore"):  # what is too large for a float32 is infinity
-            return found.astype(dtype.as_numpy_dtype)
+            return np.array(items, dtype.as_numpy_dtype).reshape(found.shape)
     except OverflowError:
         raise _complaint(value, dtype) from None
 
@@ -311,9 +311,9 @@ def _json(name: str, value: np.ndarray) -> bytes:
         return json.dumps(_plain(name, value), ensure_ascii=False).encode()
     if value.ndim < 2 or value.shape[-1] != 1 or not value.size:
         return _numbers(value).replace(b",", b", ")
-    # Grey pictures: brackets around each number would take longer than all the rest, so they are put in afterwards.
-    rows = _numbers(value[..., 0]).replace(b"],[", b"|").replace(b",", b"], [").replace(b"|", b"]], [[")
-    return b"[" + rows + b"]"
+    # Grey pictures: brackets around each number would take longer than all the rest, so they are put in afterwards,
+    # one more wherever a list ends and the next begins.
+    return b"[" + _numbers(value[..., 0]).replace(b",", b"], [") + b"]"
 
 
 def _is_finite(value: np.ndarray) -> bool:

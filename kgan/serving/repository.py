@@ -89,7 +89,6 @@ class _Version:
 
     servable: Servable
     files: tuple
-    retired: bool = False
 
 
 class Repository:
@@ -123,7 +122,15 @@ class Repository:
 
     @contextlib.contextmanager
     def hold(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Servable]:
-        """A loaded version, the highest when none is named, which stays loaded meanwhile.
+        """A loaded version, as `take` gives it, which stays loaded meanwhile."""
+        servable = self.take(name, version, label)
+        try:
+            yield servable
+        finally:
+            self.release(servable)
+
+    def take(self, name: str, version: int | None = None, label: str | None = None) -> Servable:
+        """A loaded version, the highest when none is named, which stays loaded until it is released.
 
         Raises:
             ServingError: there is none.
@@ -139,13 +146,14 @@ class Repository:
                 asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
                 raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
             found.servable.users += 1
-        try:
-            yield found.servable
-        finally:
-            with self._lock:
-                found.servable.users -= 1
-                if found.retired and not found.servable.users:
-                    self._wake.set()
+            return found.servable
+
+    def release(self, servable: Servable) -> None:
+        """Let go of what was taken."""
+        with self._lock:
+            servable.users -= 1
+            if servable.retired and not servable.users:
+                self._wake.set()
 
     def statuses(self, name: str, version: int | None = None) -> dict[int, Status]:
         """The state of each version, or of one, highest first.
@@ -311,7 +319,7 @@ class Repository:
     def _retire(self, name: str, version: int) -> None:
         """No new request gets it; under the lock."""
         leaving = self._loaded[name].pop(version)
-        leaving.retired = True
+        leaving.servable.retired = True
         self._leaving.append(leaving)
         self._statuses[name][version] = Status(State.UNLOADING)
 

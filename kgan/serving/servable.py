@@ -2,23 +2,29 @@
 
 import dataclasses
 import functools
+import itertools
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from kgan.serving.exported import CARD
+from kgan.serving.exported import CARD, nodes
 from kgan.serving.status import invalid
 
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 MOST_WARM_UPS = 1000  # as in TF Serving
 DEFAULT = "serving_default"
 _HOW_OFTEN = "steps"
+_BENDS = re.compile(
+    r"(Stateless)?(While|If|Case)|For|(Ref)?(Switch|Merge|Enter|Exit|NextIteration)|LoopCond|.*Variable(V2)?"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Tensor:
         """Of the arrays that hold it: text is in arrays of objects."""
         return np.dtype(object if self.dtype == tf.string else self.dtype.as_numpy_dtype)
 
-    @property
+    @functools.cached_property
     def has_rows(self) -> bool:
         """Whether its first dimension may have any size."""
         return bool(self.shape) and self.shape[0] is None
@@ -45,7 +51,7 @@ class Tensor:
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether a value may have this shape."""
-        if self.shape is None:
+        if self.shape is None or self.shape[1:] == shape[1:] and self.has_rows and shape:
             return True
         if len(shape) != len(self.shape):
             return False
@@ -70,6 +76,7 @@ class Signature:
             fetch=[tensor.node for tensor in self.outputs.values()],
         )
         self._call = session._make_callable_from_options(wanted)
+        self.took: float | None = None  # seconds of the last batches, on the average; of the scheduler
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The outputs; the inputs have been checked."""
@@ -124,14 +131,25 @@ class Servable:
         Exception: whatever TensorFlow raises for files that are damaged or incomplete, and for a warm-up that fails.
     """
 
-    def __init__(self, name: str, version: int, directory: Path):
+    def __init__(self, name: str, version: int, directory: Path, *, threads: int = 1):
+        """Load it.
+
+        Args:
+            name: of the model.
+            version: its number.
+            directory: where it is.
+            threads: that share an operator; 0 is one for each processor.
+        """
         self.name, self.version = name, version
         self.about = _card(directory / CARD)
         graph = tf.Graph()
         # Operators one after the other in the thread that asks: handing small ones from thread to thread takes longer
-        # than computing them. Each on all processors: on fewer, sums end in other bits than when called directly.
-        threads = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=-1)
-        self._session = tf.compat.v1.Session(graph=graph, config=threads)
+        # than computing them, and while threads spin for work nothing else gets their processors.
+        config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=-1, intra_op_parallelism_threads=threads)
+        config.experimental.disable_thread_spinning = True
+        if _is_straight(directory):
+            config.experimental.executor_type = "SINGLE_THREADED_EXECUTOR"  # keeps no account of what is ready
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
                 meta = tf.compat.v1.saved_model.loader.load(self._session, [tf.saved_model.SERVING], str(directory))
@@ -146,7 +164,7 @@ class Servable:
         except BaseException:
             self._session.close()
             raise
-        self.users = 0  # of the repository, under its lock
+        self.users, self.retired = 0, False  # of the repository, under its lock
 
     def signature(self, name: str) -> Signature | None:
         """The signature of this name, the default one for none."""
@@ -170,6 +188,17 @@ class Servable:
                 signature.run({key: tf.make_ndarray(value) for key, value in request.inputs.items()})
                 count += 1
         return count
+
+
+def _is_straight(directory: Path) -> bool:
+    """Whether the graph has nothing that branches, loops or waits, which a plain list of operators cannot."""
+    found = saved_model_pb2.SavedModel()
+    try:
+        found.ParseFromString((directory / "saved_model.pb").read_bytes())
+    except (OSError, DecodeError):  # in text, or damaged, which whoever loads it will say
+        return False
+    every = itertools.chain(*(nodes(meta.graph_def) for meta in found.meta_graphs))
+    return not any(_BENDS.fullmatch(node.op) for node in every)
 
 
 def _tensor(info) -> Tensor:

@@ -3,21 +3,24 @@
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import gc
 import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from kgan.errors import UsageError
 from kgan.serving import rpc
 from kgan.serving.batching import Limits
 from kgan.serving.repository import Repository, read_config
 from kgan.serving.rest import RestApi
+from kgan.serving.servable import Servable
 from kgan.serving.service import Service
 
 _LARGEST_HEAD = 65536
@@ -54,6 +57,10 @@ class Options:
     """Batches computed at the same time; 0 is one less than processors, as one answers the callers."""
     max_enqueued: int = Limits.max_enqueued
     """Requests that wait; further ones are refused at once (503)."""
+    intra_op_parallelism: int = 1
+    """Threads that share an operator (TF Serving's tensorflow_intra_op_parallelism); 0 is one for each processor, which
+    is for few and large requests: small ones take longer, as work is handed from thread to thread. Other sums than on
+    one thread may end in other last bits."""
     max_samples: int = 2048
     """Samples that one request may ask for: rows, times whatever says how many (count, draws)."""
     max_bytes: int = 16 * 2**20
@@ -74,7 +81,8 @@ def check(options: Options) -> None:
     """
     least = {
         "versions": 0, "port": 0, "grpc_port": 0, "max_batch_size": 1, "batch_timeout_micros": 0,
-        "num_batch_threads": 0, "max_enqueued": 1, "max_samples": 1, "max_bytes": 1024, "settle": 0,
+        "num_batch_threads": 0, "max_enqueued": 1, "intra_op_parallelism": 0, "max_samples": 1, "max_bytes": 1024,
+        "settle": 0,
     }  # fmt: skip
     for name, bound in least.items():
         if getattr(options, name) < bound:
@@ -94,7 +102,8 @@ def run(options: Options) -> None:
     """
     check(options)
     rules = read_config(options.config) if options.config else None
-    repository = Repository(options.models, rules, keep=options.versions, settle=options.settle)
+    load = functools.partial(Servable, threads=options.intra_op_parallelism)
+    repository = Repository(options.models, rules, keep=options.versions, settle=options.settle, load=load)
     listening = _socket(options.host, options.port)
     # With Python's 5 ms a thread that has computed an answer would wait that long for its turn to hand it over.
     sys.setswitchinterval(5e-5)
@@ -157,11 +166,16 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP whose heads are limited in size and in the time that they may take to arrive."""
+    """HTTP whose heads are limited in size and in time; what is asked in one piece may be answered without a task."""
 
     patience = 30.0
+    _is_heading = True  # a head is awaited or arriving
     _arriving = 0
     _overdue: asyncio.TimerHandle | None = None
+    _answered_at = 0.0
+    _resting: asyncio.TimerHandle | None = None
+    _is_reading = False
+    _begun: tuple[RequestResponseCycle, Any] | None = None
 
     def connection_made(self, transport) -> None:
         """Begin to wait for a first request."""
@@ -171,24 +185,34 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc) -> None:
         """Stop waiting."""
         self._in_time()
+        if self._resting is not None:
+            self._resting.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to a head that is not complete."""
+        """Read on; then answer what has begun, and count what belongs to a head that is not complete."""
+        self._is_reading = True
         super().data_received(data)
-        if self._overdue is not None and not self.transport.is_closing():
+        self._is_reading = False
+        if self._begun:
+            (cycle, app), self._begun = self._begun, None
+            if not self._answered(cycle, app):
+                super()._start_asgi_task(cycle, app)
+        if self._is_heading and not self.transport.is_closing():
             self._arriving += len(data)
             if self._arriving > _LARGEST_HEAD:
                 self.send_400_response("The head of the request is too large.")
+            elif self._overdue is None:
+                self._overdue = self.loop.call_later(self.patience, self.transport.close)
 
     def on_message_begin(self) -> None:
         """The head must be complete in time."""
-        self._in_time()
-        self._overdue = self.loop.call_later(self.patience, self.transport.close)
+        self._is_heading = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """It is."""
+        self._is_heading = False
         self._in_time()
         super().on_headers_complete()
 
@@ -197,6 +221,48 @@ class _Protocol(HttpToolsProtocol):
         if self._overdue is not None:
             self._overdue.cancel()
             self._overdue = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app) -> None:
+        """Wait for the end of what is being read, which may hold the whole body."""
+        if self._is_reading:
+            self._begun = cycle, app
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _answered(self, cycle: RequestResponseCycle, app) -> bool:
+        """Whether a request is answered without a task."""
+        scope = cycle.scope
+        if cycle.more_body or scope["method"] != "POST" or app is not self.app or self.flow.write_paused:
+            return False
+        respond = functools.partial(self._respond, cycle)
+        return app.answer(scope["raw_path"].decode("latin-1"), bytes(cycle.body), respond)
+
+    def _respond(self, cycle: RequestResponseCycle, status: int, content: bytes) -> None:
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        head = [STATUS_LINE[status], b"".join(b"%b: %b\r\n" % pair for pair in cycle.default_headers)]
+        head.append(b"content-type: application/json\r\ncontent-length: %d\r\n" % len(content))
+        head.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        self.transport.write(b"".join([*head, content]))
+        cycle.response_started = cycle.response_complete = True
+        if self.pipeline or not cycle.keep_alive:
+            if not cycle.keep_alive:
+                self.transport.close()
+            cycle.on_response()
+            return
+        # What uvicorn would do, but for a timer of each answer, which costs as much as to write its JSON.
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._answered_at = self.loop.time()
+        if self._resting is None:
+            self._resting = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left <= 0 and self.cycle.response_complete and not self._is_heading:
+            self.transport.close()
+        else:
+            self._resting = self.loop.call_later(max(left, 1.0), self._close_if_idle)
 
 
 def _socket(host: str, port: int) -> socket.socket:

@@ -36,6 +36,10 @@ class Answer:
     version: int
 
 
+Decode = Callable[[Signature], Mapping[str, np.ndarray]]
+Missing = Callable[[str], ServingError]
+
+
 class Service:
     """Answers requests; lives on one event loop.
 
@@ -54,10 +58,7 @@ class Service:
         self.scheduler = Scheduler(limits, self.metrics)
         self.metrics.gauge(":kgan:serving:waiting", "Requests that wait.", lambda: self.scheduler.waiting)
 
-    async def predict(
-        self, asked: Asked, signature_name: str, decode: Callable[[Signature], Mapping[str, np.ndarray]],
-        missing: Callable[[str], ServingError],
-    ) -> Answer:  # fmt: skip
+    async def predict(self, asked: Asked, signature_name: str, decode: Decode, missing: Missing) -> Answer:
         """Ask a model.
 
         Args:
@@ -70,12 +71,39 @@ class Service:
             ServingError: with what the caller is told.
         """
         with self.repository.hold(asked.name, asked.version, asked.label) as servable:
-            signature = servable.signature(signature_name)
-            if signature is None:
-                raise missing(signature_name or DEFAULT)
-            inputs = decode(signature)
-            signature.check(inputs, self.most)
+            signature, inputs = self._read(servable, signature_name, decode, missing)
             return Answer(await self.scheduler.run(servable, signature, inputs, self.timeout), servable.version)
+
+    def submit(
+        self, asked: Asked, signature_name: str, decode: Decode, missing: Missing,
+        done: Callable[[dict[str, np.ndarray] | ServingError], None],
+    ) -> None:  # fmt: skip
+        """As `predict`, but the outputs or what went wrong is what `done` is called with later, on the event loop.
+
+        Raises:
+            ServingError: what is wrong is known at once.
+        """
+        servable = self.repository.take(asked.name, asked.version, asked.label)
+
+        def finish(found: dict[str, np.ndarray] | ServingError) -> None:
+            self.repository.release(servable)
+            done(found)
+
+        try:
+            signature, inputs = self._read(servable, signature_name, decode, missing)
+            self.scheduler.submit(servable, signature, inputs, self.timeout, finish)
+        except BaseException:
+            self.repository.release(servable)
+            raise
+
+    def _read(self, servable: Servable, signature_name: str, decode: Decode, missing: Missing):
+        """The signature that is asked, and its inputs, checked."""
+        signature = servable.signature(signature_name)
+        if signature is None:
+            raise missing(signature_name or DEFAULT)
+        inputs = decode(signature)
+        signature.check(inputs, self.most)
+        return signature, inputs
 
     def refuse_method(self, asked: Asked, signature_name: str, kind: str, verb: str) -> ServingError:
         """Why a model cannot `classify` or `regress`, in TF Serving's words."""
@@ -125,7 +153,7 @@ class Service:
 
     @contextlib.contextmanager
     def counted(self, name: str, api: str, entrypoint: str) -> Iterator[None]:
-        """Count a request and the time that it takes; whatever goes wrong becomes a ServingError."""
+        """Count what is done within; whatever goes wrong becomes a ServingError."""
         begun, code = time.perf_counter(), Code.OK
         try:
             yield
@@ -133,17 +161,26 @@ class Service:
             code = Code.CANCELLED
             raise
         except Exception as error:
-            told = of_exception(error)
+            told = self.told(name, error)
             code = told.code
-            if code is Code.INTERNAL:
-                _LOG.error("while %s was asked", name[:100], exc_info=error)
             raise told from error
         finally:
-            # Names that no model has are the caller's: counting each would let a caller fill the memory.
-            known = name if self.repository.has(name) else ""
-            self.metrics.requests.add(known, code.name)
-            if code is Code.OK:
-                self.metrics.latency.observe((time.perf_counter() - begun) * 1e6, known, api, entrypoint)
+            self.count(name, api, entrypoint, begun, code)
+
+    def told(self, name: str, error: Exception) -> ServingError:
+        """What the caller of a model is told of an error; what is our own fault is logged."""
+        told = of_exception(error)
+        if told.code is Code.INTERNAL:
+            _LOG.error("while %s was asked", name[:100], exc_info=error)
+        return told
+
+    def count(self, name: str, api: str, entrypoint: str, begun: float, code: Code) -> None:
+        """Count a request that ended with this code, and the time since it began."""
+        # Names that no model has are the caller's: counting each would let a caller fill the memory.
+        known = name if self.repository.has(name) else ""
+        self.metrics.requests.add(known, code.name)
+        if code is Code.OK:
+            self.metrics.latency.observe((time.perf_counter() - begun) * 1e6, known, api, entrypoint)
 
 
 def invalid_size(largest: int) -> ServingError:

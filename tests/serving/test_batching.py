@@ -20,11 +20,12 @@ class Model:
     is_batchable = True
     inputs = {"x": Tensor("x:0", tf.float32, (None, None))}
 
-    def __init__(self):
-        self.asked, self.gate = [], threading.Event()
+    def __init__(self, took=None):
+        self.asked, self.gate, self.took, self.threads = [], threading.Event(), took, []
         self.gate.set()
 
     def run(self, inputs):
+        self.threads.append(threading.current_thread().name)
         self.gate.wait(10)
         self.asked.append(inputs["x"])
         if (inputs["x"] == 13).any():
@@ -106,8 +107,10 @@ def test_one_that_fails_does_not_fail_the_others():
 def test_a_full_queue_refuses_at_once():
     async def work(scheduler, model):
         model.gate.clear()
-        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(4)]
-        await asyncio.sleep(0.05)  # one is computed, three wait
+        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([0.0]), 9))]
+        await asyncio.sleep(0.05)  # it is computed, three wait
+        tasks += [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(1, 4)]
+        await asyncio.sleep(0)
         assert scheduler.waiting == 3
         with pytest.raises(ServingError, match="queue to which this task was submitted is full") as caught:
             await scheduler.run(model, model, rows([9.0]), 9)
@@ -126,8 +129,10 @@ def test_a_full_queue_refuses_at_once():
 def test_what_arrives_during_a_computation_is_the_next_batch():
     async def work(scheduler, model):
         model.gate.clear()
-        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(5)]
-        await asyncio.sleep(0.02)
+        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([0.0]), 9))]
+        await asyncio.sleep(0.05)
+        tasks += [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(1, 5)]
+        await asyncio.sleep(0)
         model.gate.set()
         await asyncio.gather(*tasks)
 
@@ -152,19 +157,91 @@ def test_an_answer_that_takes_too_long():
     assert len(model.asked) == 2  # whoever gave up while waiting is not computed
 
 
+def test_each_request_has_a_time_of_its_own():
+    async def work(scheduler, model):
+        model.gate.clear()
+        asked = [scheduler.run(model, model, rows([1.0]), timeout) for timeout in (9, 0.02, 0.06, 9)]
+        tasks = [asyncio.ensure_future(one) for one in asked]
+        await asyncio.sleep(0.04)
+        early = [task.done() for task in tasks]
+        await asyncio.sleep(0.04)
+        late = [task.done() for task in tasks]
+        model.gate.set()
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        return early, late, [isinstance(one, ServingError) for one in found]
+
+    (early, late, failed), _ = run(work)
+    assert early == [False, True, False, False] and late == failed == [False, True, True, False]
+
+
 def test_models_take_turns():
     first, second = Model(), Model()
+    second.asked = first.asked
 
     async def work(scheduler, model):
         first.gate.clear()
         tasks = [asyncio.ensure_future(scheduler.run(first, first, rows([1.0]), 9)) for _ in range(10)]
-        tasks.append(asyncio.ensure_future(scheduler.run(second, second, rows([1.0]), 9)))
+        tasks.append(asyncio.ensure_future(scheduler.run(second, second, rows([2.0]), 9)))
         await asyncio.sleep(0.02)
         first.gate.set()
-        await tasks[-1]
-        done = sum(task.done() for task in tasks[:-1])
         await asyncio.gather(*tasks)
-        return done
 
-    done, _ = run(work, first, max_batch_size=1)
-    assert done <= 4  # not behind all ten
+    run(work, first, max_batch_size=1)
+    order = [float(asked[0, 0]) for asked in first.asked]
+    assert len(order) == 11 and order.index(2.0) <= 3  # not behind all ten
+
+
+# What is brief is computed by the event loop.
+
+
+def test_what_is_brief_is_computed_by_the_event_loop():
+    async def work(scheduler, model):
+        return await asyncio.gather(*(scheduler.run(model, model, rows([float(i)]), 9) for i in range(5)))
+
+    answers, model = run(work, Model(took=1e-5))
+    assert [float(answer["y"][0, 0]) for answer in answers] == [0, 2, 4, 6, 8]
+    assert [len(asked) for asked in model.asked] == [5] and model.threads == ["MainThread"]
+    for options in ({"took": None}, {"took": 1.0}):  # unknown, and long
+        _, model = run(work, Model(**options))
+        assert sum(len(asked) for asked in model.asked) == 5 and set(model.threads) == {"batch-0"}
+    _, model = run(work, Model(took=1e-5), batch_timeout_micros=20_000)  # which the event loop cannot wait out
+    assert [len(asked) for asked in model.asked] == [5] and model.threads == ["batch-0"]
+
+
+def test_the_event_loop_leaves_what_is_long_to_the_threads():
+    long, brief = Model(took=1.0), Model(took=1e-5)
+
+    async def work(scheduler, model):
+        long.gate.clear()
+        held = [asyncio.ensure_future(scheduler.run(long, long, rows([1.0]), 9)) for _ in range(3)]
+        await asyncio.sleep(0.05)  # the only thread is held up, and two wait before what is brief
+        answer = await scheduler.run(brief, brief, rows([4.0]), 1)
+        long.gate.set()
+        await asyncio.gather(*held)
+        return answer
+
+    answer, _ = run(work, long, max_batch_size=1)
+    assert answer["y"] == 8 and brief.threads == ["MainThread"] and long.threads == ["batch-0"] * 3
+
+
+def test_what_becomes_long_moves_to_a_thread_and_back():
+    async def work(scheduler, model):
+        model.gate.clear()
+        threading.Timer(0.1, model.gate.set).start()  # one batch is held up for long
+        for _ in range(80):
+            await scheduler.run(model, model, rows([1.0]), 9)
+
+    _, model = run(work, Model(took=1e-5))
+    names = [threads.split("-")[0] for threads in model.threads]
+    assert names[0] == "MainThread" and names[1:11] == ["batch"] * 10 and names[-1] == "MainThread"
+
+
+def test_one_that_fails_on_the_event_loop():
+    async def work(scheduler, model):
+        asked = [scheduler.run(model, model, rows([value]), 9) for value in (1.0, 13, 2)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        assert (await scheduler.run(model, model, rows([3.0]), 9))["y"] == 6
+        return found
+
+    (first, second, third), model = run(work, Model(took=1e-5))
+    assert first["y"] == 2 and third["y"] == 4 and second.message == "unlucky" and set(model.threads) == {"MainThread"}

@@ -20,7 +20,7 @@ class Loaded:
     def __init__(self, name, version, directory):
         if (directory / "saved_model.pb").read_text() == "broken":
             raise ValueError("no graph\nin it")
-        self.name, self.version, self.users = name, version, 0
+        self.name, self.version, self.users, self.retired = name, version, 0, False
         self.content = (directory / "saved_model.pb").read_text()
         Loaded.alive.append(self)
 
