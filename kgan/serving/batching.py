@@ -23,7 +23,8 @@ from kgan.serving.metrics import Metrics
 from kgan.serving.servable import Servable, Signature
 from kgan.serving.status import Code, ServingError, of_exception
 
-_BRIEF = 0.001  # seconds
+_BRIEF = 0.003  # seconds
+_FEW = 64  # rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +88,9 @@ class Scheduler:
             ServingError: too many wait, the computation failed, or took more than `timeout` seconds.
         """
         answer = self._loop.create_future()
-        task = self.submit(servable, signature, inputs, timeout, answer.set_result)
+        task = self.submit(
+            servable, signature, inputs, timeout, lambda found: answer.done() or answer.set_result(found)
+        )
         try:
             found = await answer
         except BaseException:  # whoever gives up makes room for others
@@ -112,9 +115,10 @@ class Scheduler:
                 f"The batch scheduling queue to which this task was submitted is full: {self.waiting} requests wait.",
             )
         rows, shapes = 0, None
-        if signature.is_batchable and self.limits.max_batch_size > 1:
+        if signature.is_batchable:
             sizes = {len(value) for value in inputs.values()}
-            if len(sizes) == 1 and (rows := sizes.pop()):  # otherwise the graph says what it thinks of it
+            rows = sizes.pop() if len(sizes) == 1 else 0  # otherwise the graph says what it thinks of it
+            if rows and self.limits.max_batch_size > 1:
                 shapes = tuple(inputs[key].shape[1:] for key in signature.inputs)
         now = time.perf_counter()
         task = Task((servable, signature, shapes), inputs, rows, done, now, now + timeout)
@@ -122,9 +126,10 @@ class Scheduler:
         if task.deadline < self._alarm_at:
             self._set_alarm(task.deadline)
         with self._changed:
-            self._queues.setdefault(task.key, collections.deque()).append(task)
+            queue = self._queues.setdefault(task.key, collections.deque())
+            queue.append(task)
             self.waiting += 1
-            self._call(signature)
+            self._call(queue)
         return task
 
     def _give_up(self, task: Task) -> None:
@@ -159,12 +164,15 @@ class Scheduler:
     # To hand a brief batch to a thread and back takes longer than to compute it, all the more as only one thread can be
     # in Python: the event loop does it, once it has read what else has arrived.
 
-    def _is_brief(self, signature: Signature) -> bool:
-        return signature.took is not None and signature.took < _BRIEF and not self.limits.batch_timeout_micros
+    def _is_brief(self, queue: collections.deque[Task]) -> bool:
+        """Whether the next batch of a queue will be; where there are no rows, the last ones do not tell."""
+        _, signature, _ = queue[0].key
+        is_usual = signature.took is not None and signature.took < _BRIEF and not self.limits.batch_timeout_micros
+        return is_usual and 0 < queue[0].rows <= _FEW
 
-    def _call(self, signature: Signature) -> None:
-        """Have somebody compute what waits for a signature; under the lock."""
-        if not self._is_brief(signature):
+    def _call(self, queue: collections.deque[Task]) -> None:
+        """Have somebody compute the next batch of a queue; under the lock."""
+        if not self._is_brief(queue):
             self._changed.notify()
         elif not self._is_due:
             self._is_due = True
@@ -174,10 +182,12 @@ class Scheduler:
         """Compute one batch; on the event loop, which looks for new requests before the next."""
         with self._changed:
             self._is_due = False
-            key = next((key for key in self._queues if self._is_brief(key[1])), None)
-            batch = self._take(key) if key else None
-            for key in self._queues:
-                self._call(key[1])
+            queues = [queue for queue in self._queues.values() if queue]
+            brief = next((queue for queue in queues if self._is_brief(queue)), None)
+            batch = self._take(brief[0].key) if brief else None
+            for queue in queues:
+                if queue:
+                    self._call(queue)
         if batch:
             self._finish(batch, self._compute(batch))
 

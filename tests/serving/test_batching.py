@@ -224,6 +224,34 @@ def test_the_event_loop_leaves_what_is_long_to_the_threads():
     assert answer["y"] == 8 and brief.threads == ["MainThread"] and long.threads == ["batch-0"] * 3
 
 
+def test_what_may_be_long_although_the_last_were_not():
+    def named(work, **options):
+        model = Model(took=1e-5)
+        vars(model).update(options)
+        run(work, model)
+        return set(model.threads)
+
+    async def many_rows(scheduler, model):
+        await scheduler.run(model, model, {"x": np.ones((65, 1), np.float32)}, 9)
+
+    async def one(scheduler, model):
+        await scheduler.run(model, model, rows([1.0]), 9)
+
+    assert named(many_rows) == named(one, is_batchable=False) == {"batch-0"} and named(one) == {"MainThread"}
+
+
+def test_whoever_gives_up_does_not_fail_the_others():
+    async def work(scheduler, model):
+        tasks = [asyncio.ensure_future(scheduler.run(model, model, rows([float(i)]), 9)) for i in range(3)]
+        await asyncio.sleep(0)
+        scheduler._loop.call_soon(tasks[0].cancel)  # when it has been computed, but before it hears of it
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    (first, second, third), _ = run(work, Model(took=1e-5))
+    assert isinstance(first, asyncio.CancelledError) or first["y"] == 0
+    assert second["y"] == 2 and third["y"] == 4
+
+
 def test_what_becomes_long_moves_to_a_thread_and_back():
     async def work(scheduler, model):
         model.gate.clear()

@@ -1,9 +1,12 @@
 """TF Serving's REST API, case by case, as its documentation says it (tensorflow.org/tfx/serving/api_rest)."""
 
 import base64
+import contextlib
 import http.client
 import json
+import re
 import socket
+import time
 
 import pytest
 
@@ -218,6 +221,88 @@ def test_what_is_not_http_at_all(server):
             connection.sendall(sent)
             answer = connection.recv(4096)
             assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 404")), (sent[:40], answer)
+
+
+def exchange(server, *pieces, answers=1):
+    """What the server says to these bytes, sent one after the other: head and body of each answer, and what is left."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        connection.settimeout(0.5)
+        said, is_closed = b"", False
+        with contextlib.suppress(TimeoutError):
+            while not is_closed:
+                got = connection.recv(1 << 16)
+                said, is_closed = said + got, not got
+    found = []
+    while said:
+        head, _, rest = said.partition(b"\r\n\r\n")
+        size = int(re.search(rb"content-length: (\d+)", head)[1])
+        found.append((re.sub(rb"date: .*?\r\n", b"", head), rest[:size]))
+        said = rest[size:]
+    assert len(found) == answers, found
+    return found, is_closed
+
+
+def post(body, *heads, version=b"1.1"):
+    lines = [b"POST " + PLAIN.encode() + b":predict HTTP/" + version, b"Host: x", b"Content-Length: %d" % len(body)]
+    return b"\r\n".join([*lines, *heads, b"", body])
+
+
+@pytest.mark.parametrize("body", [b'{"instances": [1, 2]}', b'{"instances": ["a"]}', b"{", b'{"signature_name": "x"}'])
+def test_in_one_piece_or_in_several(server, body):
+    """Whole requests take another way through the server, which must not be seen."""
+    sent = post(body)
+    (whole,), is_closed = exchange(server, sent)
+    assert not is_closed and b"content-type: application/json" in whole[0]
+    for cut in (10, len(sent) - len(body), len(sent) - 1):
+        (parts,), is_closed = exchange(server, sent[:cut], sent[cut:])
+        assert parts == whole and not is_closed
+
+
+def test_the_end_of_a_connection(server):
+    body = b'{"instances": [1]}'
+    for sent in (post(body, b"Connection: close"), post(body, version=b"1.0")):
+        ((head, answer),), is_closed = exchange(server, sent)
+        assert json.loads(answer) == {"predictions": [3.5]} and b"connection: close" in head and is_closed
+        ((again, _),), _ = exchange(server, sent[:30], sent[30:])
+        assert again == head
+
+
+def test_requests_one_after_the_other_and_all_at_once(server):
+    bodies = [b'{"instances": [%d]}' % index for index in range(5)]
+    wanted = [{"predictions": [3 + index / 2]} for index in range(5)]
+    for pieces in ([post(body) for body in bodies], [b"".join(post(body) for body in bodies)]):
+        found, is_closed = exchange(server, *pieces, answers=5)
+        assert [json.loads(answer) for _, answer in found] == wanted and not is_closed
+    status = b"GET " + PLAIN.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+    found, _ = exchange(server, post(bodies[1]) + status + post(bodies[2]), answers=3)
+    assert json.loads(found[1][1])["model_version_status"] and json.loads(found[2][1]) == wanted[2]
+
+
+def test_a_request_and_then_nonsense(server):
+    found, is_closed = exchange(server, post(b'{"instances": [1]}') + b"\x00nonsense\r\n\r\n", answers=1)
+    assert found[0][0].startswith((b"HTTP/1.1 400", b"HTTP/1.1 200")) and is_closed
+
+
+def test_whoever_continues_is_told_to(server):
+    found = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        head, body = post(b'{"instances": [1]}', b"Expect: 100-continue").split(b"\r\n\r\n")
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        found = connection.recv(1000)
+    assert found.startswith(b"HTTP/1.1 200") and found.endswith(b'{\n    "predictions": [3.5]\n}')
+
+
+def test_a_large_request(server):
+    values = [0.5] * 40_000
+    status, answer = server.json("POST", f"{PLAIN}:predict", json.dumps({"instances": values[:2000]}))
+    assert (status, answer) == (200, {"predictions": [3.25] * 2000})
+    status, answer = server.json("POST", f"{PLAIN}:predict", json.dumps({"instances": values}))  # beyond 64 KB
+    assert status == 400 and "too much at once (rows of 'x': 40000)" in answer["error"]
 
 
 def test_a_body_that_does_not_come(server):
