@@ -1,4 +1,4 @@
-"""Codes from a game: BiGAN (or ALI) learns to infer what its generator drew, VAE-GAN to reconstruct beyond pixels."""
+"""Codes from a game: BiGAN, ALI or ALICE infers what its generator drew, VAE-GAN reconstructs beyond pixels."""
 
 import math
 from dataclasses import dataclass
@@ -27,8 +27,10 @@ TRAINING = 8_000  # codes that the probes learn from at most
 class Options(TrainOptions):
     """Train codes by a game on images: digits, mnist, fashion_mnist, cifar10, faces, or folder:PATH for your own."""
 
-    model: Literal["bigan", "ali", "vaegan"] = "bigan"
-    """bigan (Donahue 2017), ali (Dumoulin 2017: the encoder draws its codes), or vaegan (Larsen 2016)."""
+    model: Literal["alice", "bigan", "ali", "vaegan"] = "alice"
+    """alice (Li 2017: a bigan whose reconstructions count beside the game; here its encoder also sees other moves of an
+    image than its discriminator), bigan (Donahue 2017: the game alone, whose codes know less of digits than pixels),
+    ali (Dumoulin 2017: as bigan, but the encoder draws its codes), or vaegan (Larsen 2016)."""
     objective: str = "non-saturating"
     """What generator and discriminator play for: non-saturating, minimax, least-squares or hinge."""
     network: str = "dcgan"
@@ -40,7 +42,7 @@ class Options(TrainOptions):
     depth: int | None = None
     """Layers of the residual network, or hidden layers of the mlp (2)."""
     units: int = 256
-    """bigan, ali: units of the discriminator's layers that see features and code together."""
+    """All but vaegan: units of the discriminator's layers that see features and code together."""
     dropout: float = 0.2
     """Share of the units of those layers that are dropped."""
     normalisation: Literal["batch", "layer", "none"] = "batch"
@@ -52,12 +54,15 @@ class Options(TrainOptions):
     """vaegan: weight of the reconstruction of features against the game, for the decoder."""
     beta: float = 1.0
     """vaegan: weight of the codes' distance from N(0, 1), for the encoder."""
-    jitter: float = 0.0
-    """bigan, ali: how far images are turned, stretched and shifted at random in training, falling to zero."""
+    jitter: float | None = None
+    """All but vaegan: how far images are turned, stretched and shifted at random in training, falling to zero; left
+    out, 0.1 for alice, otherwise 0."""
     views: bool = False
-    """bigan, ali: show the encoder other moves of an image than the discriminator, so that codes do without them."""
-    cycle: float = 0.0
-    """bigan, ali: weight of the squared error of reconstructions beside the game (ALICE, Li 2017); 0 for none."""
+    """bigan, ali: show the encoder other moves of an image than the discriminator, so that codes do without them, as
+    alice does."""
+    cycle: float | None = None
+    """All but vaegan: weight of the squared error of reconstructions beside the game; left out, 2000 for alice,
+    otherwise 0."""
     learning_rate: float = 5e-4
     """Adam's, of generator and encoder, with a first decay of 0.5, falling to zero along a cosine."""
     discriminator_learning_rate: float = 2e-4
@@ -137,9 +142,16 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
     for name in ("jitter", "views", "cycle"):
         if getattr(options, name) and options.model == "vaegan":
             value = "" if name == "views" else f" {getattr(options, name):g}"
-            raise UsageError(f"--{name}{value} is for --model bigan or ali: leave it out.")
-    if options.views and not options.jitter:
-        raise UsageError("--views is of images that are moved: give a --jitter above 0 too, such as 0.1.")
+            raise UsageError(f"--{name}{value} is for --model alice, bigan or ali: leave it out.")
+    is_alice = options.model == "alice"
+    jitter = options.jitter if options.jitter is not None else 0.1 if is_alice else 0.0
+    cycle = options.cycle if options.cycle is not None else 2000.0 if is_alice else 0.0
+    views = options.views or is_alice
+    if is_alice and not cycle:
+        raise UsageError("--cycle 0 leaves no alice: give --model bigan.")
+    if views and not jitter:
+        told = "alice's encoder sees" if is_alice else "--views is of"
+        raise UsageError(f"{told} images that are moved: give a --jitter above 0, such as 0.1.")
     builders, seed = networks.get(options.network), options.seed
     size = {"width": options.width} | ({"depth": options.depth} if options.depth else {})
     if options.network == "mlp":
@@ -148,7 +160,7 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
     usual = "none" if options.network == "mlp" else "batch"
     judge = {"normalisation": options.discriminator_normalisation or usual, **size}
     generator = builders.generator(shape, options.latent_dim, seed=seed, **both)
-    outputs = options.latent_dim if options.model == "bigan" else 2 * options.latent_dim
+    outputs = options.latent_dim if options.model in ("alice", "bigan") else 2 * options.latent_dim
     encoder = builders.discriminator(shape, outputs=outputs, activation="leaky_relu", seed=seed + 2, **both)
     common = {"average_decay": options.average_decay, "seed": seed}
     objective = objectives.get(options.objective)
@@ -163,8 +175,8 @@ def build(options: Options, shape: tuple[int, ...]) -> AdversarialModel:
             features, options.latent_dim, units=options.units, dropout=options.dropout, seed=seed + 3
         )
         model = BiGAN(
-            generator, encoder, discriminator, objective, jitter=options.jitter,
-            jitter_updates=max(1, options.updates), views=options.views, cycle=options.cycle, **common,
+            generator, encoder, discriminator, objective, jitter=jitter, jitter_updates=max(1, options.updates),
+            views=views, cycle=cycle, **common,
         )  # fmt: skip
 
     def adam(rate: float) -> keras.optimizers.Adam:

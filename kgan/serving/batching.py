@@ -3,7 +3,8 @@
 Where every input and output of a signature has rows (a leading dimension of any size), requests of the same inner
 shapes are concatenated, computed as one, and their rows given back: the rows of one request never depend on another's,
 up to the last bits of floats. Where there is an input without rows, such as `seed` and `count`, each request is
-computed by itself, several at a time on several threads. The queue is bounded: what does not fit is refused at once.
+computed by itself, several at a time on several threads. What has proved brief is computed by the event loop itself.
+The queue is bounded: what does not fit is refused at once.
 """
 
 import asyncio

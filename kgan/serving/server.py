@@ -54,13 +54,13 @@ class Options:
     """How long the first request of a batch waits for others while nothing is computed; with 0, what arrives during a
     computation is the next batch."""
     num_batch_threads: int = Limits.num_batch_threads
-    """Batches computed at the same time; 0 is one less than processors, as one answers the callers."""
+    """Batches computed at the same time; 0 is one less than processors, as one answers the callers, and computes what
+    takes less than handing it over."""
     max_enqueued: int = Limits.max_enqueued
     """Requests that wait; further ones are refused at once (503)."""
     intra_op_parallelism: int = 1
-    """Threads that share an operator (TF Serving's tensorflow_intra_op_parallelism); 0 is one for each processor, which
-    is for few and large requests: small ones take longer, as work is handed from thread to thread. Other sums than on
-    one thread may end in other last bits."""
+    """Threads that share an operator (TF Serving's tensorflow_intra_op_parallelism); 0 is one for each processor.
+    Several are for large requests: handing work around makes small ones slower, and a few sums end in other bits."""
     max_samples: int = 2048
     """Samples that one request may ask for: rows, times whatever says how many (count, draws)."""
     max_bytes: int = 16 * 2**20

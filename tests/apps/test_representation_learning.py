@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small import app_of, run
 
-from apps.representation_learning import class_figures
+from apps.representation_learning import Options, build, class_figures
 from kgan.app import main
 from kgan.datasets.data import Data
 from kgan.serving import exported
@@ -33,7 +33,22 @@ def test_class_figures_ask_codes_and_pixels_alike():
     assert "60 training images" in figures["linear probe on codes"].protocol
 
 
-@pytest.mark.parametrize("model", ["ali", "vaegan"])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, (2000.0, 0.1, True)),
+        ({"cycle": 9.0, "jitter": 0.2}, (9.0, 0.2, True)),
+        ({"model": "bigan"}, (0.0, 0.0, False)),
+        ({"model": "ali", "cycle": 3.0}, (3.0, 0.0, False)),
+        ({"model": "bigan", "jitter": 0.1, "views": True}, (0.0, 0.1, True)),
+    ],
+)
+def test_what_stands_beside_the_game(given, wanted):
+    model = build(Options(network="mlp", width=1, latent_dim=4, **given), (8, 8, 1))
+    assert (model.cycle, model.jitter, model.views) == wanted
+
+
+@pytest.mark.parametrize("model", ["bigan", "ali", "vaegan"])
 def test_the_other_models_train_and_answer(model, tmp_path):
     run("representation_learning", "train", "--model", model, *SMALL, "--runs", tmp_path)
     (directory,) = (tmp_path / "representation_learning").iterdir()
@@ -54,10 +69,12 @@ def test_the_other_models_train_and_answer(model, tmp_path):
         (["--learning-rate", "2"], "--learning-rate is 2.0"),
         (["--depth", "3"], "--depth 3 is for --network residual or mlp"),
         (["--objective", "wasserstein"], "--objective wasserstein is not for these games"),
-        (["--model", "vaegan", "--jitter", "0.1"], "--jitter 0.1 is for --model bigan or ali"),
-        (["--model", "vaegan", "--jitter", "0", "--views"], "--views is for --model bigan or ali"),
-        (["--views"], "give a --jitter above 0 too"),
-        (["--model", "vaegan", "--cycle", "9"], "--cycle 9 is for --model bigan or ali"),
+        (["--model", "vaegan", "--jitter", "0.1"], "--jitter 0.1 is for --model alice, bigan or ali"),
+        (["--model", "vaegan", "--jitter", "0", "--views"], "--views is for --model alice, bigan or ali"),
+        (["--model", "bigan", "--views"], "--views is of images that are moved: give a --jitter above 0"),
+        (["--jitter", "0"], "alice's encoder sees images that are moved: give a --jitter above 0"),
+        (["--cycle", "0"], "--cycle 0 leaves no alice: give --model bigan"),
+        (["--model", "vaegan", "--cycle", "9"], "--cycle 9 is for --model alice, bigan or ali"),
         (["--model", "vaegan", "--gamma", "-1"], "gamma is -1.0"),
         (["--data", "ring"], "not made of images"),
     ],
