@@ -81,7 +81,7 @@ class RestApi:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else content})
 
     def answer(self, path: str, body: bytes, respond: Callable[[int, bytes], None]) -> bool:
-        """Answer a request for predictions that has arrived in one piece, as `__call__` would but for half the price.
+        """Answer a request for predictions that has arrived in one piece, as `__call__` would, in less time.
 
         No task is made for it: it is read and enqueued at once, and `respond` is called with a status and JSON when it
         is computed. False, and nothing is done, where the request is for anything else.
@@ -225,10 +225,10 @@ _SAFE = [
 
 
 def _reading(request: dict[str, Any]) -> tuple[str, Decode, Missing]:
-    """What the service must know of a request: the signature's name, how its inputs are read, and what is said if ….
+    """What the service must know of a request: the signature's name, how its inputs are read, what is said if none is.
 
     Raises:
-        ServingError: the name is none.
+        ServingError: the name is no text.
     """
     return (
         json_tensors.signature_name(request),

@@ -257,6 +257,11 @@ class _Protocol(HttpToolsProtocol):
         if self._resting is None:
             self._resting = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
 
+    def on_response_complete(self) -> None:
+        """The connection rests, unless more has been asked."""
+        self._answered_at = self.loop.time()
+        super().on_response_complete()
+
     def _close_if_idle(self) -> None:
         left = self._answered_at + self.timeout_keep_alive - self.loop.time()
         if left <= 0 and self.cycle.response_complete and not self._is_heading:
