@@ -88,6 +88,23 @@ def test_directions_are_the_strongest(page, served):
 
 
 @in_chromium
+@pytest.mark.parametrize(("width", "height"), [(390, 800), (1280, 300)])
+def test_the_list_shows_the_model_that_is_open(page, served, width, height):
+    url, _ = served
+    page.look(width, height)
+    page.open(url)
+    page.wait("document.querySelector('#models a[aria-current]') !== null")
+    names = page.run("[...document.querySelectorAll('#models a')].map(link => link.dataset.name)")
+    for name in (names[-1], names[0]):
+        page.open(f"{url}#{name}")
+        page.wait(f"document.querySelector('#models a[aria-current]')?.dataset.name === '{name}'")
+        assert page.run(
+            "(([list, link]) => ['left', 'top'].every(side => link[side] >= list[side] - 1) && "
+            "['right', 'bottom'].every(side => link[side] <= list[side] + 1))"
+            "(['#models', '#models a[aria-current]'].map(name => document.querySelector(name).getBoundingClientRect()))"
+        ), name
+
+
 def test_the_keyboard_reaches_everything(page, served):
     url, _ = served
     page.open(f"{url}#editor")

@@ -81,7 +81,7 @@ function open() {
   if (!model) return;
   for (const link of $("models").querySelectorAll("a")) {
     const isThis = link.dataset.name === model.name;
-    if (isThis && !link.ariaCurrent) link.parentNode.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (isThis && !link.ariaCurrent) reveal(link.parentNode);
     link.ariaCurrent = isThis ? "page" : null;
   }
   if ($("about").dataset.model !== JSON.stringify(model)) {
@@ -94,6 +94,13 @@ function open() {
   $("panel").ariaBusy = "false";
   $("panel").setAttribute("aria-labelledby", `tab-${panel.name}`);
   $("panel").replaceChildren(panel.build({ model, ask: asker(model, leaving.signal), refuse }));
+}
+
+/** Scrolls the list of models to one of them; scrollIntoView would have the Tab key go on from there. */
+function reveal(item) {
+  const [frame, box] = [$("models"), item].map((element) => element.getBoundingClientRect());
+  const beyond = (start, end) => Math.min(0, box[start] - frame[start]) || Math.max(0, box[end] - frame[end]);
+  $("models").scrollBy({ left: beyond("left", "right"), top: beyond("top", "bottom") });
 }
 
 function tab(model, panel, selected) {
