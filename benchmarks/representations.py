@@ -127,9 +127,9 @@ def main() -> None:
         "logistic regression on standardised values, both on the codes of the 8,000 and asked of the "
         "1,000. Of ALICE's codes the reconstructions do most: with a weight of a million, which leaves next to no "
         "game, 800 updates gave 95.9% against 96.6% (1,000 training digits, seed 100). The game alone (BiGAN) stays "
-        "below pixels here, as do the codes by default on one seed. Sharpness: variance of the Laplacian; above 1 is harsher "
-        "than the digits. Bidirectional features (ALICE's) must beat pixels, and VAE-GAN must be sharper than the VAE "
-        "but not harsher than the digits, on every seed.",
+        "below pixels here, as do the codes by default on one seed. Sharpness: variance of the Laplacian; above 1 is "
+        "harsher than the digits. Bidirectional features (ALICE's) must beat pixels, and VAE-GAN must be sharper than "
+        "the VAE but not harsher than the digits, on every seed.",
     )
     raise SystemExit(0 if passed else 1)
 

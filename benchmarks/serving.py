@@ -174,7 +174,8 @@ def _load(port: int, latents: np.ndarray, connections: int, seconds: float, rate
             sockets[number].send(message)
         wait = max(0.0, dues[0] - clock()) if dues and free else None
         select.select([answered], [], [], wait)  # epoll by itself waits for whole milliseconds
-        for number, _ in answered.poll(0):
+        ready, now = answered.poll(0), clock()  # how long reading them takes is not the server's
+        for number, _ in ready:
             answer = sockets[number].recv(1 << 16)
             got[number] += len(answer)
             if not size:  # every answer has the same
@@ -183,7 +184,7 @@ def _load(port: int, latents: np.ndarray, connections: int, seconds: float, rate
                 size = len(head) + 4 + int(re.search(rb"(?i)content-length: (\d+)", head)[1])
             if got[number] != size:
                 continue
-            now, due = clock(), begun.pop(number)
+            due = begun.pop(number)
             if due >= counts_from:
                 times.append(now - due)
             if rate or now > start + seconds:

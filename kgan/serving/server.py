@@ -107,8 +107,9 @@ def run(options: Options) -> None:
     listening = _socket(options.host, options.port)
     # With Python's 5 ms a thread that has computed an answer would wait that long for its turn to hand it over.
     sys.setswitchinterval(5e-5)
-    gc.freeze()  # looking through all of TensorFlow for garbage would hold up requests for tenths of a second
     repository.scan()
+    gc.collect()
+    gc.freeze()  # looking through all of TensorFlow for garbage would hold up requests for tenths of a second
     try:
         uvloop.run(_serve(options, repository, listening))
     finally:
