@@ -22,7 +22,7 @@ import numpy as np
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from kgan.serving import json_tensors
+from kgan.serving import json_answers, json_requests
 from kgan.serving.messages import metadata_of, status_of
 from kgan.serving.service import Asked, Decode, Missing, Service, invalid_size
 from kgan.serving.status import Code, ServingError, invalid, of_exception
@@ -99,7 +99,7 @@ class RestApi:
             try:
                 if isinstance(found, Exception):
                     raise found
-                content = json_tensors.write_outputs(found, "instances" in request)
+                content = json_answers.write_outputs(found, "instances" in request)
             except Exception as error:
                 told = self.service.told(asked.name, error)
                 code, (status, content) = told.code, _refusal(told)
@@ -107,7 +107,7 @@ class RestApi:
             respond(status, content)
 
         try:
-            request = json_tensors.parse(body)
+            request = json_requests.parse(body)
             self.service.submit(asked, *_reading(request), done)
         except Exception as error:
             done(error)
@@ -132,14 +132,14 @@ class RestApi:
         raise invalid(f"Malformed request: {method} {path}")
 
     async def _predict(self, asked: Asked, body: bytes) -> bytes:
-        request = json_tensors.parse(body)
+        request = json_requests.parse(body)
         answer = await self.service.predict(asked, *_reading(request))
-        return json_tensors.write_outputs(answer.outputs, "instances" in request)
+        return json_answers.write_outputs(answer.outputs, "instances" in request)
 
     def _other(self, asked: Asked, verb: str, body: bytes) -> bytes:
-        request = json_tensors.parse(body)
-        name = json_tensors.signature_name(request)
-        json_tensors.check_examples(request)
+        request = json_requests.parse(body)
+        name = json_requests.signature_name(request)
+        json_requests.check_examples(request)
         kind = {"classify": "classification", "regress": "regression"}[verb]
         raise self.service.refuse_method(asked, name, kind, verb)
 
@@ -231,8 +231,8 @@ def _reading(request: dict[str, Any]) -> tuple[str, Decode, Missing]:
         ServingError: the name is no text.
     """
     return (
-        json_tensors.signature_name(request),
-        lambda signature: json_tensors.read_inputs(request, signature),
+        json_requests.signature_name(request),
+        lambda signature: json_requests.read_inputs(request, signature),
         lambda name: invalid(f'Serving signature name: "{name}" not found in signature def'),
     )
 

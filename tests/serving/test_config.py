@@ -166,6 +166,8 @@ def test_the_command_of_the_server(tmp_path, capsys):
     assert "TF Serving, which is for production" in said and "--max-batch-size" in said
     with pytest.raises(UsageError, match="--timeout is 0.0: give more than 0"):
         server.run(server.Options(models=ROOT / "saved_models", timeout=0.0))
+    with pytest.raises(UsageError, match="--intra-op-parallelism is -1: give at least 0"):
+        server.run(server.Options(models=ROOT / "saved_models", intra_op_parallelism=-1))
     with pytest.raises(UsageError, match="there is no directory '.*none': name one that export has written into"):
         server.run(server.Options(models=tmp_path / "none"))
     with socket.create_server(("127.0.0.1", 0)) as taken:

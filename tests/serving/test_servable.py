@@ -1,5 +1,7 @@
 """How a version is loaded, and how long the connections of those who ask it live."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,6 +32,26 @@ def test_only_straight_graphs_are_computed_as_a_list(tmp_path):
     assert np.isfinite(bent.signature("work").run({"steps": np.int32(3)})["sum"])
     for servable in (straight, bent):
         servable.close()
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_how_tensorflow_is_asked_to_compute(tmp_path, monkeypatch, threads):
+    save_straight(tmp_path)
+    asked, session = [], tf.compat.v1.Session
+    monkeypatch.setattr(tf.compat.v1, "Session", lambda **how: asked.append(how["config"]) or session(**how))
+    Servable("straight", 1, tmp_path, threads=threads).close()
+    (config,) = asked
+    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (threads, -1)
+    assert (
+        config.experimental.disable_thread_spinning and config.experimental.executor_type == "SINGLE_THREADED_EXECUTOR"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_the_server_has_large_pages_and_one_process(server):
+    process = Path(f"/proc/{server.process.pid}")
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1\0" in (process / "environ").read_bytes()
+    assert b"kgan.serving\0--models\0" in (process / "cmdline").read_bytes()
 
 
 def test_a_graph_that_cannot_be_read_is_for_the_loader_to_refuse(tmp_path):
