@@ -208,6 +208,19 @@ def test_what_is_brief_is_computed_by_the_event_loop():
     assert [len(asked) for asked in model.asked] == [5] and model.threads == ["batch-0"]
 
 
+def test_the_event_loop_computes_batch_after_batch():
+    first, second = Model(took=1e-5), Model(took=1e-5)
+
+    async def work(scheduler, model):
+        asked = [scheduler.run(one, one, rows([float(i)]), 2) for i in range(5) for one in (first, second)]
+        return await asyncio.gather(*asked)
+
+    answers, _ = run(work, first, max_batch_size=2)
+    assert [float(answer["y"][0, 0]) for answer in answers] == [0, 0, 2, 2, 4, 4, 6, 6, 8, 8]
+    for model in (first, second):
+        assert [len(asked) for asked in model.asked] == [2, 2, 1] and set(model.threads) == {"MainThread"}
+
+
 def test_the_event_loop_leaves_what_is_long_to_the_threads():
     long, brief = Model(took=1.0), Model(took=1e-5)
 

@@ -8,7 +8,10 @@ import re
 import socket
 import time
 
+import numpy as np
 import pytest
+
+from kgan.serving.json_answers import write_outputs
 
 PLAIN = "/v1/models/plain"
 SUMS = {"signature_name": "sums"}
@@ -223,6 +226,13 @@ def test_what_is_not_http_at_all(server):
             assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 413", b"HTTP/1.1 404")), (sent[:40], answer)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 2, 1), (1, 2, 1), (3, 1), (2, 2), (4,)])
+def test_numbers_are_written_as_tf_serving_writes_them(shape):
+    value = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    wanted = b'{\n    "predictions": %b\n}' % json.dumps(value.tolist()).encode()
+    assert write_outputs({"images": value}, True) == wanted
+
+
 def exchange(server, *pieces, answers=1):
     """What the server says to these bytes, sent one after the other: head and body of each answer, and what is left."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
@@ -279,6 +289,18 @@ def test_requests_one_after_the_other_and_all_at_once(server):
     status = b"GET " + PLAIN.encode() + b" HTTP/1.1\r\nHost: x\r\n\r\n"
     found, _ = exchange(server, post(bodies[1]) + status + post(bodies[2]), answers=3)
     assert json.loads(found[1][1])["model_version_status"] and json.loads(found[2][1]) == wanted[2]
+
+
+def test_a_head_that_does_not_come(server):
+    """Neither the first of a connection nor a later one may take longer than --timeout, which is 2 seconds here."""
+    for before in ((), (post(b'{"instances": [1]}'),)):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            for sent in before:
+                connection.sendall(sent)
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            begun = time.monotonic()
+            connection.sendall(b"POST /v1/models")
+            assert connection.recv(1000) == b"" and 1 < time.monotonic() - begun < 8
 
 
 def test_a_request_and_then_nonsense(server):
