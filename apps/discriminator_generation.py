@@ -105,7 +105,10 @@ class DiscriminatorGeneration(App):
         """Points of a toy, or images."""
         if options.data in TOYS and options.size:
             raise UsageError(f"--size {options.size} is for images: leave it out with {options.data}.")
-        return datasets.load(options.data, split, size=options.size, strict=options.strict)
+        data = datasets.load(options.data, split, size=options.size, strict=options.strict)
+        if data.characters:
+            raise UsageError(f"--data {options.data} is made of sentences: name points, such as ring, or images.")
+        return data
 
     def build(self, options: Options, data: Data) -> DiscriminatorAlone:
         """The discriminator, its way uphill, and its optimiser."""

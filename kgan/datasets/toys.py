@@ -133,4 +133,7 @@ TOYS: dict[str, tuple[Sampler, list[str] | None]] = {
 def refuse_image_options(name: str, size: object, channels: object) -> None:
     """Raise a UsageError when a size or channels are asked of what is not made of images."""
     if size is not None or channels is not None:
-        raise UsageError(f"{name!r} is not made of images: size and channels are for those, leave them out.")
+        raise UsageError(
+            f"{name!r} is not made of images, which alone have a size and channels: name a set of images, such as "
+            "digits or folder:PATH, or leave those out."
+        )

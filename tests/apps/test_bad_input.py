@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import app_of, train, write_pictures
+from small import APPS, app_of, train, write_pictures
 
 from kgan.app import main
 from kgan.training import checkpoints
@@ -163,6 +163,11 @@ def test_what_cannot_be_trained(kind, world, capsys):
 def test_images_that_cannot_be_trained_on(kind, world, capsys):
     arguments, said = TRAIN_IMAGES[kind]
     check("image_generation", ["train", "--runs", "{folder}/runs", *IMAGES, *arguments], said, world, capsys)
+
+
+@pytest.mark.parametrize("app", sorted(set(APPS) - {"sentence_generation"}))
+def test_sentences_where_no_sentences_are_learnt_from(app, world, capsys):
+    check(app, ["train", "--runs", "{folder}/runs", "--data", "quatrains"], r"\bquatrains\b", world, capsys)
 
 
 @pytest.mark.parametrize("kind", RESUME)

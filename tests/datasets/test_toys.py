@@ -90,5 +90,5 @@ def test_what_is_no_mixture_has_no_modes():
         toy_modes("moons")
     with pytest.raises(UsageError, match="'rng'.*did you mean 'ring'"):
         toy_modes("rng")
-    with pytest.raises(UsageError, match="'moons' is not made of images: size and channels are for those"):
+    with pytest.raises(UsageError, match="'moons' is not made of images, which alone have a size"):
         load("moons", size=32)

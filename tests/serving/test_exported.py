@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tiny_gan import LATENT, SHAPE, TinyGAN
 
@@ -143,6 +144,20 @@ def draw(*arguments):
     command = [sys.executable, str(ROOT / "saved_models/draw.py"), *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd="/", env={**os.environ, "PYTHONPATH": ""}, **pipes)
+
+
+def test_draw_draws_pictures_only(tmp_path):
+    class Points(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([], tf.int64), tf.TensorSpec([], tf.int32)])
+        def generate(self, seed, count):
+            return {"points": tf.random.stateless_normal([count, 2], tf.stack([seed, 0]))}
+
+    points = Points()
+    tf.saved_model.save(points, tmp_path / "points/1", signatures={"generate": points.generate})
+    drawn = draw(tmp_path / "points", "--out", tmp_path / "grid.png")
+    _, errors = drawn.communicate()
+    assert drawn.returncode == 2 and "draws no pictures: it gives points" in errors and "Traceback" not in errors
+    assert not (tmp_path / "grid.png").exists()
 
 
 def test_draw(models, tmp_path):
