@@ -24,5 +24,5 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # TensorFlow's own log at start-up (no GPU, an optimisation not taken) is not news to a user; exceptions still are.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# TensorFlow turns oneDNN on by itself only where a processor has AVX512-VNNI; others too train 1.5 times as fast with it.
+# TensorFlow by itself turns oneDNN on only where there is AMX or AVX512-VNNI; others train 1.5 times as fast with it.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
