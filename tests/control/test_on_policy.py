@@ -144,7 +144,7 @@ def test_it_learns_to_answer(credit):
 
 
 def test_it_learns_to_aim():
-    options = OnPolicyOptions(rollout=32, minibatch=64, epochs=10, learning_rate=1e-2, discount=0.0, widths=(16,))
+    options = OnPolicyOptions(rollout=32, minibatch=64, epochs=10, learning_rate=3e-3, discount=0.0, widths=(16,))
     ours = actor("TinyAim-v0", options, copies=8)
     first = np.mean([float(ours.train_step(None)["return"]) for _ in range(2)])
     for _ in range(40):
@@ -152,7 +152,7 @@ def test_it_learns_to_aim():
     shown = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
     aimed = ours.signatures()["act"].function(observations=tf.constant(shown))["actions"].numpy()
     assert ours.recent_return() > first / 4  # it is negative
-    assert np.abs(aimed - 3 * shown).mean() < 0.7
+    assert np.abs(aimed - 3 * shown).mean() < 0.3
 
 
 @pytest.mark.parametrize("credit, waits", [("reward-to-go", True), ("immediate", False)])
