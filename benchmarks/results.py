@@ -31,6 +31,12 @@ def arguments(about: str | None, seeds: int) -> argparse.Namespace:
     return given
 
 
+def with_amx() -> str:
+    """Whether the processor has instructions for matrices, on which ratios depend: "with AMX" or "without AMX"."""
+    about = Path("/proc/cpuinfo")
+    return "with AMX" if about.exists() and "amx_bf16" in about.read_text() else "without AMX"
+
+
 def record(
     title: str, rows: Sequence[Row], *, command: str, seeds: Sequence[int], protocol: str, path: Path = PATH
 ) -> bool:

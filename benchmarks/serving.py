@@ -15,6 +15,8 @@ import select
 import shutil
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,8 +25,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import served
-from benchmarks.results import Row, record
+from benchmarks import counting, served
+from benchmarks.results import Row, record, with_amx
 from kgan.serving.exported import load
 
 CLIENTS = 32
@@ -57,7 +59,12 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
     (models / "digits").symlink_to(MODEL)
     batched = served.start(models, folder / "batched.log")
     single = served.start(models, folder / "single.log", "--max-batch-size", 1)
+    counter = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.counting"], cwd=served.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    counting_port = int(counter.stdout.readline())
     latents = np.random.default_rng(0).normal(size=(1, 100)).astype(np.float32)
+    message = _message(latents)
     function, code = load(MODEL)._module.signatures["decode"], tf.constant(latents)
 
     def bare() -> list[float]:
@@ -69,15 +76,26 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
             times.append(time.perf_counter() - begun)
         return times
 
+    def counted(rate: float) -> float:
+        """99th percentile at half of this rate, which is the most that counting to a suitable number leaves."""
+
+        def spacing(number: int) -> float:
+            return 1 / len(_load(counting_port, counting.message(number), CLIENTS, 1))
+
+        least, far = spacing(0), 20_000
+        number = max(0, round(far * (1 / rate - least) / (spacing(far) - least)))
+        times = _load(counting_port, counting.message(number), 4 * CLIENTS, given.seconds, rate / 2)
+        return float(np.percentile(times, 99))
+
     kinds: dict[str, Callable[[], list[float]]] = {
-        "batched": lambda: _load(batched.port, latents, CLIENTS, given.seconds),
-        "unbatched": lambda: _load(single.port, latents, CLIENTS, given.seconds),
-        "alone": lambda: _load(batched.port, latents, 1, given.seconds),
+        "batched": lambda: _load(batched.port, message, CLIENTS, given.seconds),
+        "unbatched": lambda: _load(single.port, message, CLIENTS, given.seconds),
+        "alone": lambda: _load(batched.port, message, 1, given.seconds),
     }
     for ask in kinds.values():
         ask()
     rates: dict[str, list[float]] = {kind: [] for kind in kinds}
-    alone, bares, bare_tails, tails = [], [], [], []
+    alone, bares, bare_tails, tails, counted_tails = [], [], [], [], []
     for _ in range(given.rounds):
         calls = bare()
         bares.append(statistics.median(calls))
@@ -87,10 +105,12 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
             rates[kind].append(len(times) / given.seconds)
             if kind == "alone":
                 alone.append(statistics.median(times))
-        times = _load(batched.port, latents, 4 * CLIENTS, given.seconds, rates["batched"][-1] / 2)
+        times = _load(batched.port, message, 4 * CLIENTS, given.seconds, rates["batched"][-1] / 2)
         tails.append(float(np.percentile(times, 99)))
+        counted_tails.append(counted(rates["batched"][-1]))
     for server in (batched, single):
         server.stop()
+    counter.communicate()
 
     def ratios(over: list[float], under: list[float]) -> str:
         found = [a / b for a, b in zip(over, under, strict=True)]
@@ -127,6 +147,12 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
             "passes": True,
         },
         {
+            "setting": "the same of a server that only counts, and can do as many requests a second / a bare call",
+            "ours": ratios(counted_tails, bares),
+            "reference": "reported",
+            "passes": True,
+        },
+        {
             "setting": "one call over HTTP / a call of the bare SavedModel",
             "ours": ratios(alone, bares),
             "reference": "reported",
@@ -134,29 +160,30 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
         },
     ]
     record(
-        "Serving: speed", rows, command="python -m benchmarks.serving --only speed", seeds=[0],
+        f"Serving: speed {with_amx()}", rows, command="python -m benchmarks.serving --only speed", seeds=[0],
         protocol=f"Digits generator, `decode` of one code over REST; servers, callers and all on {processors} "
         f"processor{'s' * (processors > 1)}; medians of {given.rounds} rounds of {given.seconds:g} s (least and most); "
         f"requests a second: {per_second}; a bare call takes {1e3 * statistics.median(bares):.2f} ms. At half load, "
         "requests arrive at random (Poisson), and latency counts from when they should have been sent; the first "
-        "second is not counted.",
+        "second is not counted. The server that only counts has one thread and no model (`benchmarks/counting.py`): its "
+        "latency is what the machine itself leaves of that of any one thread as busy as this.",
     )  # fmt: skip
 
 
-def _message(port: int, latents: np.ndarray) -> bytes:
+def _message(latents: np.ndarray) -> bytes:
     body = json.dumps({"signature_name": "decode", "instances": latents.tolist()}).encode()
-    head = f"POST /v1/models/digits:predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/models/digits:predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-def _load(port: int, latents: np.ndarray, connections: int, seconds: float, rate: float = 0) -> list[float]:
+def _load(port: int, message: bytes, connections: int, seconds: float, rate: float = 0) -> list[float]:
     """The seconds that each answer takes.
 
     Each connection asks again as soon as it is answered. With a rate, requests arrive at random (Poisson) whatever the
     answers do, and time counts from when each was due; those of a first second more, in which everything is cold, are
     not counted.
     """
-    message, clock, size = _message(port, latents), time.perf_counter, 0
+    clock, size = time.perf_counter, 0
     sockets = {one.fileno(): one for one in (socket.create_connection(("127.0.0.1", port)) for _ in range(connections))}
     answered = select.epoll()
     for number in sockets:

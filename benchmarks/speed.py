@@ -20,9 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from benchmarks.results import Row, record
+from benchmarks.results import Row, record, with_amx
 
 BATCH = 64
 CRITIC_STEPS = {"dcgan": 1, "wgan-gp": 5}
@@ -100,14 +99,8 @@ def keep(report: dict) -> None:
         "threads each, in turns; medians of the rounds. Both sides share the fakes between the players; we do ten "
         f"updates a call. Losses of the last round: {_losses(report)}. tf.data alone takes "
         f"{report['data_share']:.1%} of an update; other processes had up to "
-        f"{report['others']:.0%} of the processors, {_amx()} AMX.",
+        f"{report['others']:.0%} of the processors, {with_amx()}.",
     )
-
-
-def _amx() -> str:
-    """Whether the processor has instructions for bfloat16 matrices, on which the ratios depend."""
-    about = Path("/proc/cpuinfo")
-    return "with" if about.exists() and "amx_bf16" in about.read_text() else "without"
 
 
 def _losses(report: dict) -> str:
