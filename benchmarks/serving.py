@@ -165,8 +165,8 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
         f"processor{'s' * (processors > 1)}; medians of {given.rounds} rounds of {given.seconds:g} s (least and most); "
         f"requests a second: {per_second}; a bare call takes {1e3 * statistics.median(bares):.2f} ms. At half load, "
         "requests arrive at random (Poisson), and latency counts from when they should have been sent; the first "
-        "second is not counted. The server that only counts has one thread and no model (`benchmarks/counting.py`): its "
-        "latency is what the machine itself leaves of that of any one thread as busy as this.",
+        "second is not counted. The server that only counts has one thread and no model (`benchmarks/counting.py`): "
+        "its latency is what the machine leaves of that of any one thread as busy as this.",
     )  # fmt: skip
 
 
