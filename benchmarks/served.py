@@ -162,10 +162,11 @@ def throw_messages(server, count, seed):
 def swap(server, count, callers, pause):
     """Write a version after the other, the whole of it slowly, and remove the one before, while others call.
 
-    Returns what was served, the number of calls and their errors.
+    Returns what was served, the number of calls, their errors, and the seconds that the slowest version took to write:
+    where they are more than `--settle`, the server may have taken half a version for a whole one that does not load.
     """
     models, stop = server.models / "swapped", threading.Event()
-    seen, calls, errors = set(), [0] * callers, []
+    seen, calls, errors, slowest = set(), [0] * callers, [], 0.0
     body = json.dumps({"inputs": {"seed": 3, "count": 1}})
     expected = server.json("POST", "/v1/models/swapped:predict", body)
 
@@ -196,7 +197,7 @@ def swap(server, count, callers, pause):
     for thread in threads:
         thread.start()
     for version in range(2, count + 2):
-        target = models / str(version)
+        target, begun = models / str(version), time.monotonic()
         (target / "variables").mkdir(parents=True)
         source = ROOT / "saved_models/digits/1"
         names = ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
@@ -207,6 +208,7 @@ def swap(server, count, callers, pause):
                 file.flush()
                 time.sleep(pause / 10)
                 file.write(content[len(content) // 2 :])
+        slowest = max(slowest, time.monotonic() - begun)
         deadline = time.monotonic() + 60
         while version not in seen and time.monotonic() < deadline:
             time.sleep(pause / 10)
@@ -215,4 +217,4 @@ def swap(server, count, callers, pause):
     stop.set()
     for thread in threads:
         thread.join()
-    return seen, sum(calls), errors
+    return seen, sum(calls), errors, slowest

@@ -252,7 +252,7 @@ def bears(folder: Path, given: argparse.Namespace) -> None:
     shutil.copytree(MODEL / "1", swapped / "1")
     server = served.start(swapped.parent, folder / "swaps.log", "--poll", 0.05, "--settle", 0.3)
     first = _memory(server.process.pid)
-    seen, calls, errors = served.swap(server, given.versions, callers=8, pause=0.1)
+    seen, calls, errors, _ = served.swap(server, given.versions, callers=8, pause=0.1)
     last = _memory(server.process.pid)
     server.stop()
     answered = ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items(), key=lambda p: str(p[0])))
