@@ -147,7 +147,7 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
             "passes": True,
         },
         {
-            "setting": "the same of a server that only counts, and can do as many requests a second / a bare call",
+            "setting": "the same latency of a server that only counts / a call of the bare SavedModel",
             "ours": ratios(counted_tails, bares),
             "reference": "reported",
             "passes": True,
@@ -165,8 +165,9 @@ def speed(folder: Path, given: argparse.Namespace) -> None:
         f"processor{'s' * (processors > 1)}; medians of {given.rounds} rounds of {given.seconds:g} s (least and most); "
         f"requests a second: {per_second}; a bare call takes {1e3 * statistics.median(bares):.2f} ms. At half load, "
         "requests arrive at random (Poisson), and latency counts from when they should have been sent; the first "
-        "second is not counted. The server that only counts has one thread and no model (`benchmarks/counting.py`): "
-        "its latency is what the machine leaves of that of any one thread as busy as this.",
+        "second is not counted. The server that only counts has one thread and no model, and counts as far as leaves "
+        "it as many requests a second (`benchmarks/counting.py`): its latency is what the machine leaves of that of "
+        "any one thread as busy as this.",
     )  # fmt: skip
 
 
@@ -252,7 +253,7 @@ def bears(folder: Path, given: argparse.Namespace) -> None:
     shutil.copytree(MODEL / "1", swapped / "1")
     server = served.start(swapped.parent, folder / "swaps.log", "--poll", 0.05, "--settle", 0.3)
     first = _memory(server.process.pid)
-    seen, calls, errors, _ = served.swap(server, given.versions, callers=8, pause=0.1)
+    seen, calls, errors = served.swap(server, given.versions, callers=8, pause=0.1)
     last = _memory(server.process.pid)
     server.stop()
     answered = ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items(), key=lambda p: str(p[0])))

@@ -24,15 +24,14 @@ def test_nonsense(server):
 def test_versions_come_and_go(tmp_path):
     (tmp_path / "models/swapped").mkdir(parents=True)
     shutil.copytree(ROOT / "saved_models/digits/1", tmp_path / "models/swapped/1")
-    settle = 0.3
-    running = start(tmp_path / "models", tmp_path / "log", "--poll", 0.05, "--settle", settle)
+    running = start(tmp_path / "models", tmp_path / "log", "--poll", 0.05, "--settle", 0.3)
     try:
-        seen, calls, errors, slowest = swap(running, count=10, callers=4, pause=0.1)
+        seen, calls, errors = swap(running, count=10, callers=4, pause=0.1)
         assert not errors, errors[:3]
         assert calls > 100 and seen >= set(range(2, 12))
         states = running.json("GET", "/v1/models/swapped")[1]["model_version_status"]
         assert states[0]["version"] == "11" and states[0]["state"] == "AVAILABLE"
-        assert slowest > settle or "cannot load" not in running.log.read_text()  # a busy machine may hold up the writer
+        assert "cannot load" not in running.log.read_text()
     finally:
         status = running.stop()
     assert status == 0
